@@ -1,0 +1,181 @@
+"""The records of a store: one frozen dataclass a kind, its Arrow schema derived from the annotations.
+
+Every field carries its one-line description, which goes into the Arrow schema's metadata, the docs and the dataset
+card. Nested or open-ended values (specs, parameters, evidence) are JSON text, so that no reader needs our code.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Annotated, Any
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+"""Grows with every change of a field below; stored in each file's schema metadata."""
+
+JsonText = str
+
+VERDICTS = ("correct", "wrong", "unparsable", "bad_reference", "timeout", "memory", "crash", "infrastructure")
+"""What a verifier can say of a trace; only `correct` and `wrong` may feed a reward or a training label."""
+
+ORIGINS = ("sampled", "retro_search", "cort", "procedural")
+"""How a trace came to be."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Task:
+    """A problem, its reference answer, and the name and spec of the verifier that can check it."""
+
+    task_id: Annotated[str, "identity: a hash of domain, prompt, reference, verifier and spec"]
+    domain: Annotated[str, "chooses the prompt template: math, sat, code, choice, ..."]
+    prompt: Annotated[str, "the problem as the teacher reads it, before any template"]
+    reference: Annotated[str, "the reference answer as text; empty where the spec alone decides"]
+    verifier: Annotated[str, "name of the verifier that can check an answer"]
+    spec: Annotated[JsonText, "what the verifier needs beyond the reference, as a JSON object"]
+    difficulty: Annotated[float | None, "the generator's difficulty: its own scale, higher is harder"]
+    guess_rate: Annotated[float | None, "chance that a blind guess is right, where it can be known"]
+    structure: Annotated[str | None, "structural key: equal for tasks that differ in wording or naming only"]
+    source: Annotated[str, "where the task comes from: a generator with its level, or a problem set with its row"]
+    license: Annotated[str, "licence of the task's text, as an SPDX expression where there is one"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Completion:
+    """One raw answer of a teacher to one request; what the journal holds."""
+
+    key: Annotated[str, "identity: task, stage, sample, teacher revision, rendered prompt, parameters and seed"]
+    task_id: Annotated[str, "the task it was asked for"]
+    stage: Annotated[str, "the stage that asked: sample, revise, hint"]
+    sample: Annotated[int, "index of this answer among those asked of the task by the stage"]
+    teacher: Annotated[str, "the teacher's name in the recipe"]
+    revision: Annotated[str, "the teacher's model and revision"]
+    params: Annotated[JsonText, "sampling parameters, as a JSON object"]
+    seed: Annotated[int, "the seed sent with the request"]
+    max_tokens: Annotated[int, "limit on new tokens of the request"]
+    text: Annotated[str, "the completion, without the prompt"]
+    finish_reason: Annotated[str, "stop (end of text or stop string) or length (cut off by the limit)"]
+    prompt_tokens: Annotated[int, "tokens of the prompt"]
+    completion_tokens: Annotated[int, "tokens of the completion"]
+    mean_logprob: Annotated[float | None, "mean natural-log probability of the completion's tokens"]
+    step_logprobs: Annotated[list[float] | None, "the same mean, a value per paragraph of the text"]
+    wall_s: Annotated[float, "seconds from sending the request to its answer"]
+    created: Annotated[float, "seconds since 1970-01-01 UTC at which the answer arrived"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trace:
+    """One reasoning attempt at one task."""
+
+    trace_id: Annotated[str, "identity: origin, task, parent, completion and text"]
+    task_id: Annotated[str, "the task it attempts"]
+    parent: Annotated[str | None, "the trace it was made from, when it was"]
+    origin: Annotated[str, "sampled, retro_search, cort or procedural"]
+    sample: Annotated[int, "index among the traces asked of the task"]
+    thinking: Annotated[str, "the reasoning, without its delimiters; empty for a model that does not delimit it"]
+    answer: Annotated[str, "what follows the reasoning: the part that is judged"]
+    finish_reason: Annotated[str, "stop or length"]
+    truncated: Annotated[bool, "cut off by the token limit, or thinking never closed: never a training target"]
+    prompt_tokens: Annotated[int, "tokens of the prompt"]
+    completion_tokens: Annotated[int, "tokens of thinking and answer together"]
+    mean_logprob: Annotated[float | None, "mean natural-log probability of the completion's tokens"]
+    step_logprobs: Annotated[list[float] | None, "the same mean, a value per paragraph"]
+    params: Annotated[JsonText, "sampling parameters, as a JSON object"]
+    seed: Annotated[int, "the seed sent with the request"]
+    teacher: Annotated[str, "the teacher's name in the recipe"]
+    revision: Annotated[str, "the teacher's model and revision"]
+    completion_key: Annotated[str, "the journalled completion it was read from"]
+    wall_s: Annotated[float, "seconds the teacher took"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a verifier says of one trace."""
+
+    trace_id: Annotated[str, "the trace that was judged"]
+    task_id: Annotated[str, "its task"]
+    verdict: Annotated[str, "correct, wrong, unparsable, bad_reference, timeout, memory, crash or infrastructure"]
+    extracted: Annotated[str | None, "the final answer as it was read from the trace"]
+    detail: Annotated[str, "the reason in one line; empty where the verdict says it all"]
+    ms: Annotated[float, "milliseconds the verification ran"]
+    verifier: Annotated[str, "name of the verifier"]
+    version: Annotated[int, "version of the verifier: verdicts of different versions are not compared"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that a stage dropped, with the stage, the reason and the evidence."""
+
+    row_id: Annotated[str, "id of the dropped task or trace; for input that never became one, file and line"]
+    row_kind: Annotated[str, "what was dropped: input, task, sample or trace"]
+    stage: Annotated[str, "the stage that dropped it"]
+    reason: Annotated[str, "a short name for why, the same for all rows dropped for the same cause"]
+    detail: Annotated[str, "one line for a person"]
+    twin: Annotated[str | None, "id of the row that was kept instead, for duplicates"]
+    score: Annotated[float | None, "the score behind the decision, in [0, 1], where there is one"]
+    evidence: Annotated[JsonText, "what else shows it, as a JSON object"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StageCount:
+    """The ledger's line: what went into a stage for one shard and what came of it."""
+
+    stage: Annotated[str, "the stage"]
+    shard: Annotated[int, "the shard; -1 for a stage that looks at the whole build"]
+    unit: Annotated[str, "what is counted: input, task, sample or trace"]
+    rows_in: Annotated[int, "rows that entered"]
+    rows_out: Annotated[int, "rows that left"]
+    rejects: Annotated[int, "rows that were dropped, each with a reject"]
+    pending: Annotated[int, "rows still owed (an infrastructure failure, a budget)"]
+    prompt_tokens: Annotated[int, "prompt tokens the stage used, those taken from the journal included"]
+    completion_tokens: Annotated[int, "completion tokens the stage used, those taken from the journal included"]
+    seconds: Annotated[float, "wall time of the stage on this shard"]
+
+
+Record = Task | Completion | Trace | Verdict | Reject | StageCount
+
+KINDS: dict[str, type] = {
+    "tasks": Task,
+    "traces": Trace,
+    "verdicts": Verdict,
+    "rejects": Reject,
+    "stages": StageCount,
+    "completions": Completion,
+}
+"""Folder and view name of each kind of record."""
+
+_ARROW: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    list[float]: pa.list_(pa.float32()),
+}
+
+
+@lru_cache
+def schema(record: type) -> pa.Schema:
+    """Gives the Arrow schema of a record type; field descriptions and the schema version are in its metadata."""
+    fields = []
+    for name, hint in typing.get_type_hints(record, include_extras=True).items():
+        kind, description = typing.get_args(hint)
+        optional = isinstance(kind, types.UnionType)
+        if optional:
+            kind = typing.get_args(kind)[0]
+        fields.append(pa.field(name, _ARROW[kind], nullable=optional, metadata={"description": description}))
+    return pa.schema(fields, metadata={"reasonmill.schema_version": str(SCHEMA_VERSION)})
+
+
+def to_table(record: type, rows: Sequence[Any]) -> pa.Table:
+    """Gives the rows, all of type `record`, as one Arrow table in their order."""
+    target = schema(record)
+    return pa.table([pa.array([getattr(row, f.name) for row in rows], f.type) for f in target], schema=target)
+
+
+def from_table(record: type, table: pa.Table) -> list[Any]:
+    """Gives an Arrow table's rows as records; columns the record does not know are left out, absent ones are None."""
+    names = [field.name for field in dataclasses.fields(record)]
+    columns = [table[name].to_pylist() if name in table.column_names else [None] * len(table) for name in names]
+    return [record(*values) for values in zip(*columns, strict=True)]

@@ -1,0 +1,66 @@
+"""A recipe: the TOML file that says what a dataset is made of, read into models that refuse what they do not know."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from catalog.errors import UserError
+from catalog.ids import digest
+from catalog.settings import ExportSettings
+from dedup.settings import DedupSettings
+from generators.settings import SampleSettings, TaskSettings
+from generators.teachers.settings import TeacherSettings
+from trainers.settings import TrainSettings
+
+
+class VerifySettings(BaseModel):
+    """How traces are judged."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    deadline_s: float = Field(5.0, gt=0)
+    """A verification that runs longer is killed and its verdict is `timeout`."""
+
+
+class BudgetSettings(BaseModel):
+    """Limits at which a build stops cleanly, to be resumed by the same command with a larger budget."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokens: int | None = Field(None, ge=1)
+    """Prompt and completion tokens paid for by this build."""
+    seconds: float | None = Field(None, gt=0)
+    """Wall time of one run of the build."""
+    money: float | None = Field(None, gt=0)
+    """By the teachers' prices."""
+
+
+class Recipe(BaseModel):
+    """What a dataset is made of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    """Name of the dataset; a folder of the store."""
+    seed: int = 0
+    shard_size: int = Field(256, ge=1)
+    """Tasks a shard: the unit of work and of restart."""
+    tasks: tuple[TaskSettings, ...] = Field(min_length=1)
+    teachers: dict[str, TeacherSettings] = Field(min_length=1)
+    sample: SampleSettings
+    verify: VerifySettings = VerifySettings()
+    dedup: DedupSettings = DedupSettings()
+    export: ExportSettings = ExportSettings()
+    train: TrainSettings | None = None
+    budget: BudgetSettings = BudgetSettings()
+
+    @model_validator(mode="after")
+    def _teacher_exists(self) -> "Recipe":
+        if self.sample.teacher not in self.teachers:
+            near = difflib.get_close_matches(self.sample.teacher, self.teachers, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"the recipe has {', '.join(sorted(self.teachers))}"
+            raise ValueError(f"sample.teacher names {self.sample.teacher!r}, which is no teacher of this recipe: {hint}")
+        return self
