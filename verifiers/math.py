@@ -1,0 +1,208 @@
+r"""Mathematical answers: the last \boxed of the response, or the answer that its prose ends in, against a reference.
+
+Most answers are numbers, lists of numbers or the reference's very text, and are settled here in microseconds
+(`verifiers.plain`). The rest goes to computer algebra (`verifiers.symbolic`) behind named limits (`verifiers.limits`).
+
+The spec may declare what the answer is: {"kind": "integer" | "rational" | "decimal" | "percentage" | "expression" |
+"equation" | "interval" | "set" | "tuple" | "matrix" | "choice" | "text"}; else the reference shows it.
+"""
+
+import re
+import time
+from functools import lru_cache
+from typing import Any
+
+from verifiers import limits, plain, symbolic
+from verifiers.boxed import last_box
+from verifiers.verdict import Judgement
+
+NAME = "math"
+VERSION = 1
+
+KINDS = (
+    "integer",
+    "rational",
+    "decimal",
+    "percentage",
+    "expression",
+    "equation",
+    "interval",
+    "set",
+    "tuple",
+    "matrix",
+    "choice",
+    "text",
+)
+
+TAIL_CHARS = 1_500
+"""How much of a response's end is searched for an answer in prose."""
+
+THOUGHT_END = "</think>"
+THOUGHT_START = "<think>"
+
+Outcome = tuple[str, str | None, str]
+"""Verdict, extracted answer, detail."""
+
+warm_up = symbolic.warm_up
+
+
+def verify(response: str, reference: str, spec: dict[str, Any]) -> Judgement:
+    """Judges one response. Total, but may take long on hostile input: give it to `verifiers.pool` where that matters.
+
+    `bad_reference` where the reference is no usable answer, `unparsable` where the response has no answer that can be
+    read within the limits (named in `detail`), else `correct` or `wrong`.
+    """
+    return fast(response, reference, spec) or slow(response, reference, spec)
+
+
+def fast(response: str, reference: str, spec: dict[str, Any]) -> Judgement | None:
+    """Gives the judgement where no algebra is needed, else None. Never raises; linear in the response."""
+    started = time.perf_counter()
+    outcome = _fast(response, reference, spec)
+    return None if outcome is None else _judgement(outcome, started)
+
+
+def slow(response: str, reference: str, spec: dict[str, Any]) -> Judgement:
+    """Gives the judgement of what `fast` left open, by algebra. Raises MemoryError only."""
+    started = time.perf_counter()
+    try:
+        outcome = _slow(response, reference)
+    except RecursionError:
+        outcome = "unparsable", None, "limit: recursion"
+    return _judgement(outcome, started)
+
+
+def essence(response: str) -> str:
+    """Gives the part of a response that is judged: its last box, or else its end."""
+    answer = final_part(response)
+    box = last_box(answer)
+    return answer[-TAIL_CHARS:] if box is None else answer[box.start : box.end]
+
+
+def final_part(response: str) -> str:
+    """Gives what follows the thought; all of it where no thought is marked; nothing where the thought never closed."""
+    _, closed, rest = response.rpartition(THOUGHT_END)
+    if closed:
+        return rest
+    return "" if THOUGHT_START in response else response
+
+
+def _judgement(outcome: Outcome, started: float) -> Judgement:
+    verdict, extracted, detail = outcome
+    shown = extracted if extracted is None or len(extracted) <= 500 else extracted[:500]
+    return Judgement(verdict, shown, detail, (time.perf_counter() - started) * 1e3, NAME, VERSION)
+
+
+def _fast(response: str, reference: str, spec: dict[str, Any]) -> Outcome | None:
+    kind = spec.get("kind")
+    if kind is not None and kind not in KINDS:
+        return "bad_reference", None, f"no answer is of kind {str(kind)[:50]!r}"
+    target = _reference(reference)
+    if isinstance(target, str):
+        return "bad_reference", None, target
+    part = final_part(response)
+    box = last_box(part)
+    if box is None:
+        answer = _stated(part)
+        if answer is None:
+            return None if part.strip() else ("unparsable", None, "no answer")
+    elif box.content is None:
+        return "unparsable", None, "the last \\boxed is malformed"
+    else:
+        answer = box.content
+    if not answer.strip():
+        return "unparsable", answer, "the last \\boxed is empty"
+    return _compare(answer, target, kind)
+
+
+class _Reference:
+    """A reference, read once for all responses to its task."""
+
+    __slots__ = ("letter", "name", "squeezed", "text", "value", "word")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        tidied = plain.tidy(text)
+        self.name, rest = plain.split_name(tidied)
+        self.value = plain.read(rest)
+        self.squeezed = plain.squeeze(tidied)
+        self.letter = _letter(self.squeezed)
+        self.word = self.squeezed.casefold() if _WORDS.fullmatch(self.squeezed) and "\\text" in text else None
+
+
+_WORDS = re.compile(r"[A-Za-z][A-Za-z' .-]+")
+_LETTER = re.compile(r"\(?([A-J])\)?")
+
+
+def _letter(squeezed: str) -> str | None:
+    match = _LETTER.fullmatch(squeezed)
+    return match[1] if match else None
+
+
+@lru_cache(maxsize=4096)
+def _reference(reference: str) -> _Reference | str:
+    """Reads a reference; gives a sentence where it is none."""
+    box = last_box(reference)
+    text = reference if box is None else box.content
+    if text is None:
+        return "the reference's \\boxed is malformed"
+    if not text.strip():
+        return "the reference is empty"
+    if len(text) > plain.MAX_CHARS:
+        return "limit: characters"
+    return _Reference(text.strip())
+
+
+def _compare(answer: str, target: _Reference, kind: str | None) -> Outcome | None:
+    if len(answer) > plain.MAX_CHARS:
+        return "unparsable", answer, "limit: characters"
+    tidied = plain.tidy(answer)
+    name, rest = plain.split_name(tidied)
+    value = plain.read(rest)
+    if value is not None and target.value is not None:
+        same = plain.equal(value, target.value, kind == "tuple") and (
+            not name or not target.name or name == target.name
+        )
+        return ("correct" if same else "wrong"), answer, ""
+    squeezed = plain.squeeze(tidied)
+    if squeezed == target.squeezed:
+        return "correct", answer, ""
+    if target.letter and (letter := _letter(squeezed)):
+        return ("correct" if letter == target.letter else "wrong"), answer, ""
+    if (kind == "text" or target.word) and _WORDS.fullmatch(squeezed):
+        return ("correct" if squeezed.casefold() == target.squeezed.casefold() else "wrong"), answer, ""
+    if limit := limits.exceeded(answer):
+        return "unparsable", answer, f"limit: {limit}"
+    if target.value is None and (limit := limits.exceeded(target.text)):
+        return "bad_reference", answer, f"limit: {limit}"
+    return None
+
+
+_STATED = re.compile(r"(?:^|\n)[ \t]*(?:A:|####|Answer:)[ \t]*([^\n]{1,200}?)[ \t]*$")
+
+
+def _stated(part: str) -> str | None:
+    """Gives the answer that the last line names as such (`A: 26`, `#### 26`), None where none does."""
+    match = _STATED.search(part[-300:].rstrip())
+    return match[1] if match and plain.read(plain.tidy(match[1])) is not None else None
+
+
+def _slow(response: str, reference: str) -> Outcome:
+    target = _reference(reference)
+    if isinstance(target, str):
+        return "bad_reference", None, target
+    part = final_part(response)
+    box = last_box(part)
+    answer = part[-TAIL_CHARS:] if box is None else box.content or ""
+    wanted = symbolic.parse("\\boxed{" + target.text + "}")
+    if not wanted:
+        return "bad_reference", None, "the reference cannot be read"
+    found = symbolic.parse(answer if box is None else "\\boxed{" + answer + "}")
+    extracted = answer if box is not None else (str(found[-1]) if found else None)
+    if not found:
+        return "unparsable", extracted, "no answer that can be read"
+    if symbolic.equal(wanted, found):
+        return "correct", extracted, ""
+    if not symbolic.understood(found):
+        return "unparsable", extracted, "the answer is not mathematics that can be read"
+    return "wrong", extracted, ""
