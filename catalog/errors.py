@@ -17,3 +17,7 @@ class Stopped(Exception):
 
 class ConservationError(Exception):
     """Rows in differ from rows out + rejects + pending at a stage: the build stops, exit code 1."""
+
+
+class Unfinished(Exception):
+    """Rows are still owed after a run that nobody stopped: exit code 1; the same command goes on from there."""

@@ -1,14 +1,9 @@
 """A recipe: the TOML file that says what a dataset is made of, read into models that refuse what they do not know."""
 
 import difflib
-import tomllib
-from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from catalog.errors import UserError
-from catalog.ids import digest
 from catalog.settings import ExportSettings
 from dedup.settings import DedupSettings
 from generators.settings import SampleSettings, TaskSettings
@@ -62,5 +57,7 @@ class Recipe(BaseModel):
         if self.sample.teacher not in self.teachers:
             near = difflib.get_close_matches(self.sample.teacher, self.teachers, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"the recipe has {', '.join(sorted(self.teachers))}"
-            raise ValueError(f"sample.teacher names {self.sample.teacher!r}, which is no teacher of this recipe: {hint}")
+            raise ValueError(
+                f"sample.teacher names {self.sample.teacher!r}, which is no teacher of this recipe: {hint}"
+            )
         return self

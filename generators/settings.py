@@ -1,6 +1,6 @@
 """What a recipe says of where tasks and traces come from."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,16 +22,15 @@ class SaturnSettings(_Settings):
     count: int = Field(ge=1)
 
 
-ALGEBRA_KINDS = ("linear", "quadratic", "system", "modular", "derivative", "sum", "counting")
+AlgebraKind = Literal["linear", "quadratic", "system", "modular", "derivative", "sum", "counting"]
+ALGEBRA_KINDS: tuple[AlgebraKind, ...] = get_args(AlgebraKind)
 
 
 class AlgebraSettings(_Settings):
     """Problems built backwards from an answer with sympy."""
 
     generator: Literal["algebra"]
-    kinds: tuple[Literal["linear", "quadratic", "system", "modular", "derivative", "sum", "counting"], ...] = (
-        ALGEBRA_KINDS
-    )
+    kinds: tuple[AlgebraKind, ...] = ALGEBRA_KINDS
     levels: tuple[int, ...] = (1, 2, 3, 4, 5)
     """Difficulties, each from 1 to 5."""
     count: int = Field(ge=1)

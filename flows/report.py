@@ -1,0 +1,143 @@
+"""What a build came to, for a person, a program and Prefect's page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.store import Build, Store
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One stage over all shards."""
+
+    stage: str
+    unit: str
+    rows_in: int
+    rows_out: int
+    rejects: dict[str, int]
+    """Dropped rows by reason."""
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A build in numbers."""
+
+    build: str
+    version: str
+    status: str
+    path: str
+    stages: list[StageRow]
+    verdicts: dict[str, int]
+    dataset: str
+    rows: dict[str, dict[str, int]]
+    """Rows a profile and split."""
+
+
+def summarise(store: Store, build: Build) -> Summary:
+    """Gives a build's numbers, read from the store's files."""
+    from catalog import connect
+
+    here = [build.name, build.version]
+    with connect(store) as con:
+        counts = con.execute(
+            "select stage, unit, sum(rows_in), sum(rows_out), sum(prompt_tokens + completion_tokens), sum(seconds)"
+            " from stages where build = ? and version = ? group by all",
+            here,
+        ).fetchall()
+        reasons = con.execute(
+            "select stage, row_kind, reason, count(*) from rejects where build = ? and version = ? group by all"
+            " order by all",
+            here,
+        ).fetchall()
+        verdicts = con.execute(
+            "select verdict, count(*) from verdicts where build = ? and version = ? group by all order by 2 desc", here
+        ).fetchall()
+    manifest = build.read_manifest()
+    dropped: dict[tuple[str, str], dict[str, int]] = {}
+    for stage, kind, reason, number in reasons:
+        unit = "input" if stage == "tasks" else kind
+        into = dropped.setdefault((stage, unit), {})
+        into[reason] = into.get(reason, 0) + number
+    order = {"tasks": 0, "sample": 1, "verify": 2, "dedup": 3}
+    rows = [
+        StageRow(stage, unit, int(entered), int(left), dropped.get((stage, unit), {}), int(tokens), float(seconds))
+        for stage, unit, entered, left, tokens, seconds in counts
+    ]
+    rows.sort(key=lambda row: (order.get(row.stage, 9), row.stage, row.unit))
+    return Summary(
+        build=build.name,
+        version=build.version,
+        status=manifest.status if manifest else "running",
+        path=build.path,
+        stages=rows,
+        verdicts=dict(verdicts),
+        dataset=f"{build.path}/dataset",
+        rows=dict(manifest.exports) if manifest else {},
+    )
+
+
+def from_dict(values: dict[str, Any]) -> Summary:
+    """Gives back a summary from `dataclasses.asdict` of one."""
+    return Summary(**{**values, "stages": [StageRow(**row) for row in values["stages"]]})
+
+
+def _cells(summary: Summary) -> Iterable[tuple[str, ...]]:
+    for row in summary.stages:
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in row.rejects.items())
+        name = f"{row.stage} ({row.unit}s)"
+        yield name, f"{row.rows_in:,}", f"{row.rows_out:,}", reasons, f"{row.tokens:,}" if row.tokens else "", _s(row)
+
+
+def _s(row: StageRow) -> str:
+    return f"{row.seconds:,.1f}"
+
+
+_HEADS = ("stage", "rows in", "rows out", "rejects", "tokens", "seconds")
+
+
+def as_markdown(summary: Summary) -> str:
+    """Gives the table as Markdown."""
+    lines = [f"## {summary.build}@{summary.version}: {summary.status}", ""]
+    lines += ["| " + " | ".join(_HEADS) + " |", "|---" * len(_HEADS) + "|"]
+    lines += ["| " + " | ".join(cells) + " |" for cells in _cells(summary)]
+    lines += ["", "Verdicts: " + _verdicts(summary), "", "Dataset: " + _rows(summary)]
+    return "\n".join(lines)
+
+
+def print_table(summary: Summary) -> None:
+    """Prints the table, the verdicts, where the dataset is, and three commands to go on with."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{summary.build}@{summary.version}: {summary.status}", title_justify="left")
+    for head in _HEADS:
+        table.add_column(head, justify="left" if head in ("stage", "rejects") else "right", overflow="fold")
+    for cells in _cells(summary):
+        table.add_row(*cells)
+    console = Console(soft_wrap=False)
+    console.print(table)
+    print(f"verdicts  {_verdicts(summary)}")
+    print(f"dataset   {summary.dataset}  ({_rows(summary)})")
+    name = f"{summary.build}@{summary.version}"
+    print(
+        "\nTry next:\n"
+        '  reasonmill sql "select verdict, count(*), avg(completion_tokens) from traces join verdicts using (trace_id) '
+        'group by all"\n'
+        "  reasonmill why $(reasonmill sql --format csv "
+        "\"select row_id from rejects where row_kind = 'trace' limit 1\" | tail -1)\n"
+        f"  reasonmill train {name}"
+    )
+
+
+def _verdicts(summary: Summary) -> str:
+    return ", ".join(f"{verdict} {number:,}" for verdict, number in summary.verdicts.items()) or "none"
+
+
+def _rows(summary: Summary) -> str:
+    return "; ".join(
+        f"{profile}: " + ", ".join(f"{split} {number:,}" for split, number in splits.items())
+        for profile, splits in summary.rows.items()
+    )
