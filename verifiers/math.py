@@ -12,8 +12,8 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from verifiers import limits, plain, symbolic
-from verifiers.boxed import last_box
+from verifiers import limits, plain, prose, symbolic
+from verifiers.boxed import final_boxes
 from verifiers.verdict import Judgement
 
 NAME = "math"
@@ -33,9 +33,6 @@ KINDS = (
     "choice",
     "text",
 )
-
-TAIL_CHARS = 1_500
-"""How much of a response's end is searched for an answer in prose."""
 
 THOUGHT_END = "</think>"
 THOUGHT_START = "<think>"
@@ -73,10 +70,10 @@ def slow(response: str, reference: str, spec: dict[str, Any]) -> Judgement:
 
 
 def essence(response: str) -> str:
-    """Gives the part of a response that is judged: its last box, or else its end."""
-    answer = final_part(response)
-    box = last_box(answer)
-    return answer[-TAIL_CHARS:] if box is None else answer[box.start : box.end]
+    """Gives the part of a response that is judged: its final boxes, or else its end."""
+    part = final_part(response)
+    found = final_boxes(part)
+    return part[found[0].start : found[-1].end] if found else part[-prose.TAIL_CHARS :]
 
 
 def final_part(response: str) -> str:
@@ -100,31 +97,35 @@ def _fast(response: str, reference: str, spec: dict[str, Any]) -> Outcome | None
     target = _reference(reference)
     if isinstance(target, str):
         return "bad_reference", None, target
+    answer, problem = _answer(response)
+    if problem:
+        return "unparsable", answer, problem
+    return _compare(answer or "", target, kind)
+
+
+def _answer(response: str) -> tuple[str | None, str]:
+    """Gives the final answer of a response, and what is wrong with it where it cannot be judged."""
     part = final_part(response)
-    box = last_box(part)
-    if box is None:
-        answer = _stated(part)
-        if answer is None:
-            return None if part.strip() else ("unparsable", None, "no answer")
-    elif box.content is None:
-        return "unparsable", None, "the last \\boxed is malformed"
-    else:
-        answer = box.content
-    if not answer.strip():
-        return "unparsable", answer, "the last \\boxed is empty"
-    return _compare(answer, target, kind)
+    found = final_boxes(part)
+    if not found:
+        answer = prose.stated(part)
+        return answer, "" if answer else "no answer is boxed or stated at the end"
+    if found[-1].content is None:
+        return None, "the last \\boxed is malformed"
+    answer = ", ".join(box.content or "" for box in found)
+    return answer, "" if answer.strip() else "the last \\boxed is empty"
 
 
 class _Reference:
     """A reference, read once for all responses to its task."""
 
-    __slots__ = ("letter", "name", "squeezed", "text", "value", "word")
+    __slots__ = ("letter", "name", "rest", "squeezed", "text", "value", "word")
 
     def __init__(self, text: str) -> None:
         self.text = text
         tidied = plain.tidy(text)
-        self.name, rest = plain.split_name(tidied)
-        self.value = plain.read(rest)
+        self.name, self.rest = plain.split_name(tidied)
+        self.value = plain.read(self.rest)
         self.squeezed = plain.squeeze(tidied)
         self.letter = _letter(self.squeezed)
         self.word = self.squeezed.casefold() if _WORDS.fullmatch(self.squeezed) and "\\text" in text else None
@@ -142,10 +143,10 @@ def _letter(squeezed: str) -> str | None:
 @lru_cache(maxsize=4096)
 def _reference(reference: str) -> _Reference | str:
     """Reads a reference; gives a sentence where it is none."""
-    box = last_box(reference)
-    text = reference if box is None else box.content
-    if text is None:
+    found = final_boxes(reference)
+    if found and found[-1].content is None:
         return "the reference's \\boxed is malformed"
+    text = ", ".join(box.content or "" for box in found) if found else reference
     if not text.strip():
         return "the reference is empty"
     if len(text) > plain.MAX_CHARS:
@@ -160,9 +161,12 @@ def _compare(answer: str, target: _Reference, kind: str | None) -> Outcome | Non
     name, rest = plain.split_name(tidied)
     value = plain.read(rest)
     if value is not None and target.value is not None:
-        same = plain.equal(value, target.value, kind == "tuple") and (
-            not name or not target.name or name == target.name
-        )
+        if isinstance(value, plain.Number) != isinstance(target.value, plain.Number):
+            value = plain.with_decimal_comma(rest) or value
+            wanted = plain.with_decimal_comma(target.rest) or target.value
+        else:
+            wanted = target.value
+        same = plain.equal(value, wanted, kind == "tuple") and (not name or not target.name or name == target.name)
         return ("correct" if same else "wrong"), answer, ""
     squeezed = plain.squeeze(tidied)
     if squeezed == target.squeezed:
@@ -178,31 +182,19 @@ def _compare(answer: str, target: _Reference, kind: str | None) -> Outcome | Non
     return None
 
 
-_STATED = re.compile(r"(?:^|\n)[ \t]*(?:A:|####|Answer:)[ \t]*([^\n]{1,200}?)[ \t]*$")
-
-
-def _stated(part: str) -> str | None:
-    """Gives the answer that the last line names as such (`A: 26`, `#### 26`), None where none does."""
-    match = _STATED.search(part[-300:].rstrip())
-    return match[1] if match and plain.read(plain.tidy(match[1])) is not None else None
-
-
 def _slow(response: str, reference: str) -> Outcome:
     target = _reference(reference)
     if isinstance(target, str):
         return "bad_reference", None, target
-    part = final_part(response)
-    box = last_box(part)
-    answer = part[-TAIL_CHARS:] if box is None else box.content or ""
+    answer, _ = _answer(response)
     wanted = symbolic.parse("\\boxed{" + target.text + "}")
     if not wanted:
-        return "bad_reference", None, "the reference cannot be read"
-    found = symbolic.parse(answer if box is None else "\\boxed{" + answer + "}")
-    extracted = answer if box is not None else (str(found[-1]) if found else None)
-    if not found:
-        return "unparsable", extracted, "no answer that can be read"
+        return "bad_reference", answer, "the reference cannot be read"
+    found = symbolic.parse("\\boxed{" + (answer or "") + "}")
     if symbolic.equal(wanted, found):
-        return "correct", extracted, ""
+        return "correct", answer, ""
+    if not symbolic.understood(wanted):
+        return "bad_reference", answer, "the reference is not mathematics that can be read"
     if not symbolic.understood(found):
-        return "unparsable", extracted, "the answer is not mathematics that can be read"
-    return "wrong", extracted, ""
+        return "unparsable", answer, "the answer is not mathematics that can be read"
+    return "wrong", answer, ""

@@ -15,6 +15,10 @@ MAX_CHARS = 20_000
 """Length of an answer that is read at all."""
 
 
+MAX_DEPTH = 3
+"""A tuple of sets of tuples; what nests deeper is not plain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A rational number; `decimal` when written with a decimal point, `percent` when followed by a percent sign."""
@@ -35,7 +39,7 @@ class Row:
 Value = Number | Row
 
 _WRAPPERS = re.compile(
-    r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[!,;: ]|\\(?:displaystyle|quad|qquad)(?![A-Za-z])|\\[()\[\]]|\\?\$|\*\*"
+    r"\\(?:left|right|displaystyle|quad|qquad)(?![A-Za-z])|\\!\s*|\\[,;: ()\[\]]|\\?\$|\*\*"
     r"|[€£¥~]|\^\s*\{?\s*\\circ\s*\}?|°"
 )
 _TEXT = re.compile(r"\\(?:text(?:normal|bf|it|rm|up)?|mathrm|mathbf|mathit|mbox|operatorname)\s*\{([^{}]*)\}")
@@ -57,7 +61,8 @@ def tidy(text: str) -> str:
         if long in text:
             text = text.replace(long, short)
     text = _WRAPPERS.sub(lambda m: " " if m[0] in ("\\ ", "~", "\\;", "\\quad", "\\qquad") else "", text).strip()
-    return text.rstrip(".").rstrip() if text.endswith(".") else text
+    text = text.rstrip(".").rstrip() if text.endswith(".") else text
+    return _ORDINAL.sub("", text) if text.endswith(("st", "nd", "rd", "th", "}")) else text
 
 
 def squeeze(tidied: str) -> str:
@@ -67,21 +72,25 @@ def squeeze(tidied: str) -> str:
     return re.sub(r"([_^])\{(\w)\}", r"\1\2", text)
 
 
-_INTEGER = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
+_INTEGER = r"(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)"
 _SIMPLE = re.compile(rf"([+-]?)\s*(?:({_INTEGER})(\.\d*)?|(\.\d+))")
 _FRACTION = re.compile(
     rf"([+-]?)\s*(?:(\d+)\s*(?=\\frac)|(\d+)\s+(?=\d+\s*/))?(?:\\frac\s*(?:\{{\s*([+-]?\s*{_INTEGER})\s*\}}|(\d))\s*"
     rf"(?:\{{\s*([+-]?\s*{_INTEGER})\s*\}}|(\d))|({_INTEGER})\s*/\s*({_INTEGER}))"
 )
-_ASSIGNED = re.compile(r"([A-Za-z]\w{0,2}(?:_\{?\w{1,3}\}?)?|\\[a-z]{2,7})\s*=\s*")
+_ORDINAL = re.compile(r"(?<=\d)\s*\^?\{?\s*(?:\\(?:text|mathrm|rm|textsuperscript)\s*)?\{?(?:st|nd|rd|th)\}{0,2}$")
+_VARIABLE = r"(?:[A-Za-z]\w{0,2}(?:_\{?\w{1,3}\}?)?|\\[a-z]{2,7})"
+_ASSIGNED = re.compile(rf"({_VARIABLE}(?:\({_VARIABLE}\))?|\({_VARIABLE}(?:\s*,\s*{_VARIABLE})+\))\s*=\s*")
 _MATRIX = re.compile(r"\\begin\{([pbB]?matrix)\}(.*)\\end\{\1\}", re.DOTALL)
 
 
 def split_name(tidied: str) -> tuple[str | None, str]:
     """Gives the variable of an answer that assigns one (`x = 5`), and the answer without it."""
     match = _ASSIGNED.match(tidied)
-    if match and "=" not in tidied[match.end() :] and "," not in tidied:
-        return squeeze(match[1]), tidied[match.end() :]
+    if match:
+        rest = tidied[match.end() :]
+        if "=" not in rest and ("," not in rest or (rest[0] in "([\\" and len(_split(rest)) == 1)):
+            return squeeze(match[1]), rest
     return None, tidied
 
 
@@ -91,21 +100,23 @@ def read(tidied: str) -> Value | None:
         return None
     if "," in tidied or ";" in tidied or "and" in tidied or "or" in tidied:
         tidied = _JOINTS.sub(",", tidied)
-    number = _number(tidied)
-    if number is not None or not tidied:
+    return _read(tidied.strip(), MAX_DEPTH)
+
+
+def _read(text: str, depth: int) -> Value | None:
+    number = _number(text)
+    if number is not None or not text or depth == 0:
         return number
-    if tidied[0] == "\\" and tidied.startswith("\\begin"):
-        return _matrix(tidied)
-    if tidied.startswith("\\{") and tidied.endswith("\\}"):
-        return _row("{}", tidied[2:-2])
-    if tidied[0] in "([" and tidied[-1] in ")]":
-        inner = tidied[1:-1]
-        if _balanced(inner):
-            row = _row(tidied[0] + tidied[-1], inner)
-            if row is None or len(row.items) > 1:
-                return row
-            return row.items[0] if tidied[0] + tidied[-1] == "()" else None
-    return _row(",", tidied) if "," in tidied else None
+    if text.startswith("\\begin"):
+        return _matrix(text)
+    if text.startswith("\\{") and text.endswith("\\}") and _encloses(text[2:-2]):
+        return _row("{}", text[2:-2], depth)
+    if text[0] in "([" and text[-1] in ")]" and _encloses(text[1:-1]):
+        row = _row(text[0] + text[-1], text[1:-1], depth)
+        if row is None or len(row.items) > 1:
+            return row
+        return row.items[0] if row.brackets == "()" else None
+    return _row(",", text, depth) if "," in text else None
 
 
 def _number(text: str) -> Number | None:
@@ -139,11 +150,13 @@ def _int(digits: str) -> int:
     return int(digits.replace(",", "").replace(" ", ""))
 
 
-def _row(brackets: str, inner: str) -> Row | None:
+def _row(brackets: str, inner: str, depth: int) -> Row | None:
     parts = _split(inner)
+    if brackets == "," and len(parts) == 1:
+        return None
     items = []
     for part in parts:
-        item = read(part.strip()) if part.strip()[:1] in ("(", "[", "\\") else _number(part.strip())
+        item = _read(part.strip(), depth - 1)
         if item is None:
             return None
         items.append(item)
@@ -171,10 +184,11 @@ _THOUSANDS = re.compile(r"(?<=\d),\d{3}(?!\d)")
 _MARKS = re.compile(r"[()\[\]]|\\?[{}]|,")
 
 
-def _balanced(text: str) -> bool:
+def _encloses(text: str) -> bool:
+    """Tells whether the brackets around a text are each other's, so that it is not `1) and (2`."""
     depth = 0
-    for mark in re.findall(r"[()\[\]]", text):
-        depth += 1 if mark in "([" else -1
+    for match in _MARKS.finditer(text):
+        depth += {",": 0, "(": 1, "[": 1, "{": 1, "\\{": 1}.get(match[0], -1)
         if depth < 0:
             return False
     return depth == 0
@@ -191,6 +205,11 @@ def _matrix(text: str) -> Row | None:
             return None
         rows.append(Row("r", tuple(cell for cell in cells if cell is not None)))
     return Row("m", tuple(rows))
+
+
+def with_decimal_comma(tidied: str) -> Number | None:
+    """Gives the number of a text like `1,22`, which is a list of two integers as well."""
+    return _number(tidied.replace(",", ".")) if re.fullmatch(r"[+-]?\d+,\d+", tidied) else None
 
 
 def equal(a: Value, b: Value, ordered: bool = False) -> bool:

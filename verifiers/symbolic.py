@@ -25,6 +25,8 @@ def parse(text: str) -> Parsed:
     """Gives the readings of a text with an answer in it, an empty list where it has none."""
     from math_verify import parse as read
 
+    for name in "ei":
+        text = text.replace(f"\\mathrm{{{name}}}", name)
     return read(text, parsing_timeout=None)
 
 
@@ -42,23 +44,33 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, str) or isinstance(b, str):
         return isinstance(a, str) and isinstance(b, str) and a.strip() == b.strip() != ""
     import sympy
-    from latex2sympy2_extended.logic import And
-    from math_verify.grader import is_assignment_relation, is_equation
+    from math_verify.grader import is_equation
 
-    if is_equation(a) and is_equation(b) and not (isinstance(a, And) or isinstance(b, And)):
+    if isinstance(a, sympy.Eq) and isinstance(b, sympy.Eq):
         return _same_equation(a, b)
     for one, other in ((a, b), (b, a)):
-        equation = isinstance(one, sympy.Eq) and bool(one.lhs.free_symbols) and not is_assignment_relation(one)
-        if equation and not is_equation(other):
+        if isinstance(one, sympy.Eq) and not is_equation(other) and not _assigns(one):
             return False
     sizes = [len(x.args) if isinstance(x, (sympy.FiniteSet, sympy.Tuple)) else 1 for x in (a, b)]
-    if (
-        sizes[0] != sizes[1]
-        and min(sizes) == 1
-        and not any(isinstance(x, (sympy.Interval, sympy.Union)) for x in (a, b))
-    ):
+    if sizes[0] != sizes[1] and 1 in sizes and not any(isinstance(x, (sympy.Interval, sympy.Union)) for x in (a, b)):
         return False
     return _math_verify(a, b) or _math_verify(b, a)
+
+
+def _assigns(equation: Any) -> bool:
+    """Tells whether an equation says no more than its right side: `x = 5`, `f(x) = 2x`, `a/b = 3`, `2 + 3 = 5`."""
+    return not equation.free_symbols or _is_name(equation.lhs)
+
+
+def _is_name(expression: Any) -> bool:
+    from sympy import Mul, Pow, Symbol
+    from sympy.core.function import AppliedUndef
+
+    if isinstance(expression, Mul):
+        return all(_is_name(factor) for factor in expression.args)
+    if isinstance(expression, Pow):
+        return _is_name(expression.base)
+    return isinstance(expression, Symbol | AppliedUndef)
 
 
 def _math_verify(a: Any, b: Any) -> bool:
@@ -70,9 +82,8 @@ def _math_verify(a: Any, b: Any) -> bool:
 def _same_equation(a: Any, b: Any) -> bool:
     """Equations are the same when their sides' differences are proportional: 2x + 2y = 4 and y = 2 - x."""
     import sympy
-    from math_verify.grader import is_assignment_relation
 
-    if is_assignment_relation(a) and is_assignment_relation(b) and a.lhs == b.lhs:
+    if _assigns(a) and _assigns(b) and a.lhs == b.lhs:
         return _math_verify(a.rhs, b.rhs) or _math_verify(b.rhs, a.rhs)
     try:
         left, right = (sympy.expand(x.lhs - x.rhs) for x in (a, b))
