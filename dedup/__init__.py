@@ -1,0 +1,1 @@
+"""Duplicates: exact, structural, semantic."""
