@@ -11,7 +11,7 @@ from itertools import islice
 
 from catalog import ledger
 from catalog.errors import Stopped, UserError
-from catalog.records import Reject, Task, Trace, Verdict
+from catalog.records import Reject, StageCount, Task, Trace, Verdict
 from catalog.store import Build
 from flows.loading import Resolved
 from flows.workbench import Workbench
@@ -19,6 +19,9 @@ from verifiers.judge import Item
 
 SHARD_THREADS = 4
 """Shards side by side: two at the teacher, one being verified, one being written. Slots bound the requests."""
+
+REJECTS_PER_PART = 10_000
+"""Rejects of a stage over the whole build that are held before they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +220,17 @@ def drop_duplicates(resolved: Resolved, build: Build) -> None:
 
     if build.has("stages", "dedup"):
         return
-    rejects, counts = run(build.iter_rows("tasks"), build.iter_rows("traces"), resolved.recipe.dedup)
+    counts: list[StageCount] = []
+    rejects: list[Reject] = []
     part = 0
-    while batch := list(islice(rejects, 10_000)):
-        build.write("rejects", f"dedup-{part:05d}", batch)
-        part += 1
-    build.write("stages", "dedup", counts())
+    for row in run(build.iter_rows("tasks"), build.iter_rows("traces"), resolved.recipe.dedup):
+        if isinstance(row, StageCount):
+            counts.append(row)
+            continue
+        rejects.append(row)
+        if len(rejects) == REJECTS_PER_PART:
+            build.write("rejects", f"dedup-{part:05d}", rejects)
+            rejects, part = [], part + 1
+    if rejects:
+        build.write("rejects", f"dedup-{part:05d}", rejects)
+    build.write("stages", "dedup", counts)
