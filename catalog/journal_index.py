@@ -97,7 +97,8 @@ def scan(file: BinaryIO, segment: str, start: int) -> tuple[bytes, list[Damage]]
     A last line that is cut off or no completion is the torn end of a killed process: no damage, and no record.
     Line numbers are counted from the segment's first line.
     """
-    entries, damages, suspects = bytearray(), [], []
+    entries, damages = bytearray(), []
+    suspects: list[int] = []
     number = _lines_before(file, start)
     for offset, line in _lines(file, start):
         number += 1

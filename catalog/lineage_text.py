@@ -1,0 +1,113 @@
+"""Histories and traces as text for a terminal; control characters of a model's text are spelt out, never obeyed."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from catalog.lineage import History, Passage, Shown
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_WIDTH = 11
+
+
+def history(of: "History") -> str:
+    """Gives a row's history, a line a fact."""
+    lines = [f"{of.kind} {of.id}"]
+    if of.completion is not None:
+        c = of.completion
+        lines.append(
+            _fact(
+                "completion",
+                f"{c['key']}: {c['teacher']} ({c['revision']}), {c['stage']} {c['sample']}, {c['prompt_tokens']} + "
+                f"{c['completion_tokens']} tokens, {c['finish_reason']}, {c['wall_s']:.2f} s, seed {c['seed']}",
+            )
+        )
+        lines.append(_fact("params", c["params"]))
+    for passage in of.passages:
+        lines += ["", *_passage(of, passage)]
+    return plain("\n".join(lines))
+
+
+def _passage(of: "History", passage: "Passage") -> list[str]:
+    lines = [_fact("build", f"{passage.build}@{passage.version} ({passage.status})")]
+    if passage.task is not None:
+        task = passage.task
+        lines.append(_fact("task", f"{task['task_id']}: {task['domain']}, {task['source']}, licence {task['license']}"))
+        lines.append(_fact("", f"checked by {task['verifier']}, reference {_short(task['reference'])}"))
+    said: dict[str, list[dict[str, Any]]] = {}
+    for verdict in passage.verdicts:
+        said.setdefault(verdict["trace_id"], []).append(verdict)
+    for trace in passage.traces:
+        lines.append(_fact("trace", _trace(trace)))
+        lines += [_fact("verdict", _verdict(verdict)) for verdict in said.get(trace["trace_id"], ())]
+        if trace["trace_id"] not in said:
+            lines.append(_fact("verdict", "none yet"))
+    lines += [_fact("made from", _trace(trace)) for trace in passage.ancestors]
+    lines += [_fact("led to", _trace(trace)) for trace in passage.children]
+    lines += [_fact("dropped", _reject(reject)) for reject in passage.rejects]
+    lines += [_fact("kept for", _reject(reject)) for reject in passage.stands_for]
+    for place in passage.places:
+        if place.absent:
+            lines.append(_fact("dataset", f"{place.profile}: {place.absent}" if place.profile else place.absent))
+        else:
+            named = "" if place.column in ("trace_id", "task_id") else f", as {place.column}"
+            lines.append(_fact("dataset", f"{place.profile}: row {place.row} of {place.split}{named}"))
+    return lines
+
+
+def _trace(trace: dict[str, Any]) -> str:
+    cut = ", truncated" if trace["truncated"] else ""
+    return (
+        f"{trace['trace_id']}: {trace['origin']}, sample {trace['sample']}, {trace['completion_tokens']} tokens, "
+        f"{trace['finish_reason']}{cut}"
+    )
+
+
+def _verdict(verdict: dict[str, Any]) -> str:
+    read = "" if verdict["extracted"] is None else f", read {_short(verdict['extracted'])}"
+    detail = f" ({verdict['detail']})" if verdict["detail"] else ""
+    return f"{verdict['verdict']}{read} by {verdict['verifier']} {verdict['verifier_version']}{detail}"
+
+
+def _reject(reject: dict[str, Any]) -> str:
+    parts = [f"{reject['row_kind']} {reject['row_id']} by {reject['stage']}: {reject['reason']}"]
+    if reject["twin"] is not None:
+        parts.append(f"twin {reject['twin']}")
+    if reject["score"] is not None:
+        parts.append(f"score {reject['score']:.3f}")
+    if reject["detail"]:
+        parts.append(reject["detail"])
+    return ", ".join(parts)
+
+
+def shown(of: "Shown") -> str:
+    """Gives the texts of a row under headings."""
+    lines = [f"{of.kind} {of.id}"]
+    if of.task is not None:
+        lines += ["", "## Problem", "", of.task["prompt"], "", f"reference: {of.task['reference']}"]
+    if of.trace is not None:
+        if of.trace["thinking"]:
+            lines += ["", "## Thinking", "", of.trace["thinking"]]
+        lines += ["", "## Answer", "", of.trace["answer"]]
+        lines += ["", *(f"verdict: {_verdict(verdict)}" for verdict in of.verdicts)]
+        if of.trace["truncated"]:
+            lines.append("truncated: the token limit cut it off")
+    if of.completion is not None:
+        lines += ["", "## Completion", "", of.completion["text"]]
+    return plain("\n".join(lines).rstrip())
+
+
+def plain(text: str) -> str:
+    """Gives the text with control characters, which could steer the terminal, spelt out."""
+    return _CONTROL.sub(
+        lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else f"\\u{ord(match[0]):04x}", text
+    )
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return repr(text if len(text) <= 60 else text[:59] + "…")
+
+
+def _fact(name: str, text: str) -> str:
+    return f"  {name:<{_WIDTH}}" + text.replace("\n", " ")
