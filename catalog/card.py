@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pyarrow as pa
 import yaml
 
 from catalog.facts import GUESSABLE, Facts
@@ -24,7 +25,7 @@ _PIPELINE = ("tasks", "sample", "verify", "revise", "hint", "dedup", "decontamin
 def card(manifest: Manifest, facts: Facts, place: str) -> str:
     """Gives the text of the card.
 
-    `place` is what `datasets.load_dataset` is to be given: the repository's id, or a path.
+    `place` is what `datasets.load_dataset` is to be given: the repository's id, or `.` for the folder of the card.
     """
     sections = [
         f"# {_cell(manifest.name)}",
@@ -139,13 +140,16 @@ def _sources(facts: Facts) -> str:
 
 
 def _columns(facts: Facts) -> str:
-    parts = ["## Columns"]
+    alike: dict[Any, list[str]] = {}
     for profile in published_splits(facts):
+        alike.setdefault(PROFILES[profile].schema, []).append(profile)
+    parts = ["## Columns"]
+    for schema, profiles in alike.items():
         lines = [
-            f"| `{field.name}` | {_cell(field.type)} | {_cell(field.metadata[b'description'].decode())} |"
-            for field in PROFILES[profile].schema
+            f"| `{field.name}` | `{_type(field.type)}` | {field.metadata[b'description'].decode()} |"
+            for field in schema
         ]
-        parts += [f"### {profile}", _table(("column", "type", "what it is"), lines)]
+        parts += [f"### {', '.join(profiles)}", _table(("column", "type", "what it is"), lines)]
     return "\n\n".join(parts)
 
 
@@ -200,7 +204,16 @@ def _flat(key: str, value: Any) -> Iterable[tuple[str, Any]]:
         for name, inner in value.items():
             yield from _flat(f"{key}.{name}", inner)
     elif value is not None and value != [] and value != "":
-        yield key, value
+        yield key, ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _type(kind: pa.DataType) -> str:
+    """Gives an Arrow type in the words of a reader: a list of messages is `[{role, content}]`."""
+    if pa.types.is_list(kind):
+        return f"[{_type(kind.value_type)}]"
+    if pa.types.is_struct(kind):
+        return f"{{{', '.join(field.name for field in kind)}}}"
+    return str(kind)
 
 
 def _table(head: Sequence[str], lines: Sequence[str]) -> str:

@@ -69,7 +69,7 @@ def _to_folder(build: Build, target: Path) -> Publication:
         try:
             fresh = staging / "fresh"
             fresh.mkdir()
-            facts = write_publication(build, fresh, str(target))
+            facts = write_publication(build, fresh, ".")
             files = _checksums(fresh)
             if target.exists():
                 target.rename(staging / "replaced")

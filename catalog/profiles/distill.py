@@ -30,7 +30,7 @@ TEXT_FIELDS = columns_of(Trace, ("thinking", "answer"))
 SCHEMA = pa.schema(
     [
         column(
-            "messages", MESSAGES, "the prompt as `user`, the thinking in <think> tags and the answer as `assistant`"
+            "messages", MESSAGES, "the prompt as `user`, the thinking in `<think>` tags and the answer as `assistant`"
         ),
         *TEXT_FIELDS,
         *TASK_FIELDS,
