@@ -58,8 +58,9 @@ def export(build: Build, settings: ExportSettings) -> ExportResult:
         dropped = DroppedRows.of(build)
         for part in build.parts("tasks"):
             for group in read_shard(build, part, dropped):
+                split = split_of(group.task.task_id, settings.test_fraction)
                 for profile in profiles:
-                    profile.take(group)
+                    profile.take(group, split)
         for profile in profiles:
             profile.close()
         checksums = _checksums(folder / "dataset")
@@ -95,13 +96,12 @@ class _Profile:
         folder = self.folder / self.name
         self.writers = {split: SplitWriter(folder / split, split, self.shape.schema) for split in SPLITS}
 
-    def take(self, group: TaskAttempts) -> None:
+    def take(self, group: TaskAttempts, split: str) -> None:
         selection = self.shape.choose(group, self.settings.max_per_task)
         self.seen += 1 if self.shape.unit == "task" else len(group.attempts)
         self.taken += selection.taken
-        writer = self.writers[split_of(group.task.task_id, self.settings.test_fraction)]
         for row in selection.rows:
-            writer.add(row)
+            self.writers[split].add(row)
         self.reasons.update(reject.reason for reject in selection.left_out)
         self.rejects += selection.left_out
         while len(self.rejects) >= REJECTS_PER_PART:

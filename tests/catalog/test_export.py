@@ -310,6 +310,14 @@ def test_a_failed_export_leaves_the_one_before(tmp_path):
     assert after == before
 
 
+def test_what_a_killed_export_left_is_cleared_away(tmp_path):
+    build = large(tmp_path, shards=1)
+    left = Path(build.path) / ".export-killed/dataset/distill"
+    left.mkdir(parents=True)
+    run(build)
+    assert not left.exists()
+
+
 def test_every_row_is_in_a_profile_or_among_its_rejects(tmp_path):
     build = large(tmp_path)
     result = run(build, max_per_task=1)
