@@ -70,6 +70,14 @@ def solutions(formula: Formula) -> int:
     return found
 
 
+def solves(assignment: str, formula: Formula) -> bool:
+    """Tells whether a text is exactly k characters 0 or 1 that make every clause true."""
+    if len(assignment) != formula.k or not set(assignment) <= {"0", "1"}:
+        return False
+    true = {2 * variable + (value == "0") for variable, value in enumerate(assignment)}
+    return all(not true.isdisjoint(clause) for clause in formula.clauses)
+
+
 @lru_cache(maxsize=MAX_VARIABLES)
 def _literal_sets(k: int) -> tuple[int, ...]:
     everything = (1 << (1 << k)) - 1

@@ -17,7 +17,7 @@ from functools import lru_cache
 from catalog.errors import UserError
 from catalog.ids import canonical_json, seed_for, task_id
 from catalog.records import Task
-from generators.formula import Formula, solutions
+from generators.formula import Formula, solutions, solves
 from generators.isomorphism import structure
 from generators.settings import SaturnSettings
 
@@ -103,25 +103,29 @@ def to_task(formula: Formula, solution: str, n: int, *, source: str, license: st
 
     Raises ValueError, in one line, where `solution` is not k characters 0 or 1 that satisfy it.
     """
-    found = solutions(formula)
-    k, l = formula.k, len(formula.clauses)  # noqa: E741
-    if len(solution) != k or not set(solution) <= {"0", "1"} or not found >> int(solution, 2) & 1:
+    if not solves(solution, formula):
         raise ValueError(f"{solution[:40]!r} is no solution of the formula")
-    spec = canonical_json({"n": n, "k": k, "l": l, "clauses": str(formula), "n_solutions": found.bit_count()})
-    text = prompt(formula, n)
+    n_solutions = solutions(formula).bit_count()
+    text, what = prompt(formula, n), spec(formula, n, n_solutions)
     return Task(
-        task_id=task_id("sat", text, solution, "sat", spec),
+        task_id=task_id("sat", text, solution, "sat", what),
         domain="sat",
         prompt=text,
         reference=solution,
         verifier="sat",
-        spec=spec,
-        difficulty=difficulty(n, k, l),
-        guess_rate=found.bit_count() / 2**k,
+        spec=what,
+        difficulty=difficulty(n, formula.k, len(formula.clauses)),
+        guess_rate=n_solutions / 2**formula.k,
         structure=structure(formula),
         source=source,
         license=license,
     )
+
+
+def spec(formula: Formula, n: int, n_solutions: int) -> str:
+    """Gives the spec of a SAT task as JSON text."""
+    l = len(formula.clauses)  # noqa: E741
+    return canonical_json({"n": n, "k": formula.k, "l": l, "clauses": str(formula), "n_solutions": n_solutions})
 
 
 def prompt(formula: Formula, n: int) -> str:
