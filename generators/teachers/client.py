@@ -115,25 +115,24 @@ class CompletionsClient:
         """Gives the answer of the first attempt that succeeds."""
         body = self._body(request, n, seed)
         server = await self._gate() if self._gate else 0
-        failures = 0
+        attempts = failures = 0
         while True:
+            attempts += 1
             try:
                 return await self._attempt(request, n, body)
             except RetryError as error:
                 last = error
-            if self._gate is None:
-                failures += 1
-            if failures > self._retries:
+            if self._gate is None and attempts > self._retries:
                 break
             if not last.pause_s:
-                await asyncio.sleep(self._backoff(failures))
+                await asyncio.sleep(self._backoff(attempts))
             if self._gate:
                 current = await self._gate()
                 failures += current == server
                 server = current
                 if failures > self._retries:
                     break
-        raise TransientError(f"{self._who} failed {failures} times, at last with {last}")
+        raise TransientError(f"{self._who} failed {attempts} times, at last with {last}")
 
     async def _attempt(self, request: Request, n: int, body: bytes) -> Reply:
         generation = await self.limiter.acquire()
@@ -192,9 +191,9 @@ class CompletionsClient:
         except TypeError as error:  # lone surrogates
             raise TerminalError(f"the request cannot be written as JSON: {error}") from None
 
-    def _backoff(self, failures: int) -> float:
+    def _backoff(self, attempts: int) -> float:
         """Doubles with every failure, with jitter so that requests that failed together do not return together."""
-        return min(self._backoff_s * 2**failures, LONGEST_BACKOFF_S) * random.uniform(0.5, 1.0)
+        return min(self._backoff_s * 2 ** (attempts - 1), LONGEST_BACKOFF_S) * random.uniform(0.5, 1.0)
 
     def _clean(self, error: BaseException) -> str:
         return self._hidden(printable(error, 200))
