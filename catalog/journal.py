@@ -42,8 +42,12 @@ class Journal:
 
     @staticmethod
     def open(store: Store) -> "Journal":
-        """Opens the journal of a store; segments whose index is missing, short or damaged are read through once."""
+        """Opens the journal of a store.
+
+        Segments whose index is missing, short or damaged are read through once; hundreds of small ones are merged.
+        """
         journal = Journal(open_segments(store))
+        journal.compact()
         journal._load()
         return journal
 
@@ -105,6 +109,10 @@ class Journal:
                 else:
                     completions[key] = completion
         return completions
+
+    def compact(self, at_least: int = 256) -> None:
+        """Merges the small segments of dead processes where there are `at_least` so many; other journals stay valid."""
+        self._segments.merge(at_least)
 
     def close(self) -> None:
         """Commits what is not committed yet and seals the own segment. Raises what kept the last commit from it."""

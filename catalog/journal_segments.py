@@ -14,7 +14,7 @@ from typing import Protocol
 
 from fsspec.spec import AbstractFileSystem
 
-from catalog import journal_index
+from catalog import journal_index, journal_merge
 from catalog.errors import UserError
 from catalog.files import explained, in_words, is_local, names, write_whole
 from catalog.journal_index import Damage
@@ -43,6 +43,9 @@ class Segments(Protocol):
 
     def read(self, name: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         """Gives the bytes of a segment at each (offset, length). FileNotFoundError where it is gone."""
+
+    def merge(self, at_least: int) -> None:
+        """Merges small segments of dead processes where there are `at_least` so many."""
 
     def close(self) -> None:
         """Lets go of the own segment."""
@@ -79,6 +82,9 @@ class LocalSegments:
 
     def _path(self, name: str, suffix: str = _LINES) -> str:
         return f"{self._folder}/{name}{suffix}"
+
+    def merge(self, at_least: int) -> None:
+        journal_merge.merge(self._fs, self._folder, at_least, lambda name: self._load_one(name)[0])
 
     def load(self) -> tuple[list[tuple[str, bytes]], list[Damage]]:
         loaded: list[tuple[str, bytes]] = []
@@ -235,6 +241,9 @@ class ObjectSegments:
             return [held[offset : offset + length] for offset, length in spans]
         starts = [offset for offset, _ in spans]
         return self._fs.cat_ranges([self._path(name)] * len(spans), starts, [o + n for o, n in spans])
+
+    def merge(self, at_least: int) -> None:
+        """Leaves the objects alone: who else is reading them cannot be known here."""
 
     def close(self) -> None:
         return
