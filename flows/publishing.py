@@ -1,6 +1,7 @@
 """The verb `publish`."""
 
 import json
+from dataclasses import asdict
 
 from catalog.store import Store, default_store
 
@@ -9,5 +10,5 @@ def publish(build: str, to: str, store: str | None, as_json: bool) -> None:
     """Publishes a finished build to a folder or the Hub and says where it is."""
     from catalog import hub
 
-    where = hub.publish(Store.find(store or default_store()).find_build(build), to)
-    print(json.dumps({"published": where}) if as_json else f"published  {where}")
+    done = hub.publish(Store.find(store or default_store()).find_build(build), to)
+    print(json.dumps(asdict(done)) if as_json else f"published  {done.place}")

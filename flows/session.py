@@ -17,6 +17,7 @@ from flows.driver import ShardResult
 from flows.loading import Resolved
 from flows.progress import shown
 from flows.workbench import Workbench, open_workbench
+from generators.teachers.protocol import AccountError
 
 Runner = Callable[[Workbench, Build, list[int], Callable[[ShardResult], None]], None]
 """Runs shards and tells of each that ends: threads (driver.run_shards) or Prefect tasks (build_flow)."""
@@ -52,7 +53,10 @@ class Session:
         ):
             progress.meter = bench.meter
             self._same_teacher(bench)
-            runner(bench, self.build, left, done)
+            try:
+                runner(bench, self.build, left, done)
+            except AccountError as error:
+                raise UserError(f"The build pauses and nothing is lost: {error}") from None
             if pending:
                 bench.meter.check()
         if pending:

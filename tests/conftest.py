@@ -24,5 +24,7 @@ def shared_data() -> Path:
     """The folder of real problems, traces and labelled pairs that lies beside the checkout."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip(f"no folder {folder.parent.name}/{folder.name} beside the checkout: real data is tested where it lies")
+        pytest.skip(
+            f"no folder {folder.parent.name}/{folder.name} beside the checkout: real data is tested where it lies"
+        )
     return folder
