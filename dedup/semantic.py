@@ -121,11 +121,8 @@ class Semantic:
             for earlier in kept:
                 other = rows[positions[earlier]]
                 cosine = float(inside[here, earlier])
-                if (
-                    cosine >= threshold
-                    and (best is None or cosine > best[0])
-                    and _agree(other.reference, row.reference)
-                ):
+                nearer = cosine >= threshold and (best is None or cosine > best[0])
+                if nearer and _agree(other.reference, row.reference):
                     best = (cosine, other.task_id, excerpt_of(other.text))
             if best is None:
                 kept.append(here)

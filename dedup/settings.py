@@ -10,7 +10,7 @@ class SemanticSettings(BaseModel):
 
     model: str = "all-minilm-l6-v2"
     """`all-minilm-l6-v2` (comes with the installation), a local folder, or a Hub id."""
-    threshold: float = Field(0.95, gt=0, le=1)
+    threshold: float = Field(0.85, gt=0, le=1)
     """Tasks at least this similar are one task."""
     same_numbers: bool = True
     """Tasks whose numbers differ are never duplicates: re-parameterised problems look alike to any embedding."""
