@@ -15,8 +15,8 @@ os.execvp(sys.argv[2], sys.argv[2:])
 def tied_to_parent(command: list[str]) -> list[str]:
     """Gives the command that runs `command` so that the kernel kills it when the thread that started it ends.
 
-    The tie is to the starting *thread* (PR_SET_PDEATHSIG): start such processes from a thread that lives as long as they
-    should. On systems without prctl the command is given back as it is.
+    The tie is to the starting *thread* (PR_SET_PDEATHSIG): start such processes from a thread that lives as long as
+    they should. On systems without prctl the command is given back as it is.
     """
     if not sys.platform.startswith("linux"):
         return command

@@ -34,11 +34,13 @@ MOST_SHARD_TASKS = 150
 
 _TAG = "reasonmill"
 
+_RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=SHARD_THREADS)
+
 
 @flow(
     name="reasonmill-build",
     flow_run_name="{recipe}",
-    task_runner=ThreadPoolTaskRunner(max_workers=SHARD_THREADS),
+    task_runner=_RUNNER,  # type: ignore[arg-type]  # its stub wants an invariant future
     persist_result=False,
     validate_parameters=False,
 )
@@ -82,7 +84,11 @@ def close_dead_runs() -> None:
 
 
 def _step(name: str, function: Callable[[], None]) -> None:
-    task(function, name=name, cache_policy=NO_CACHE, persist_result=False)()
+    @task(name=name, cache_policy=NO_CACHE, persist_result=False)
+    def step() -> None:
+        function()
+
+    step()
 
 
 def _prefect_runner(bench: Workbench, build: Build, shards: list[int], done: Callable[[ShardResult], None]) -> None:

@@ -109,8 +109,6 @@ def test_a_schedule_builds_and_ends_cleanly(teacher, recipe, tmp_path, cache) ->
 
 def test_a_wrong_cron_expression_is_told(teacher, recipe, tmp_path, cache) -> None:
     path = recipe(teacher.start().url)
-    told = reasonmill(
-        "schedule", path, "--cron", "often", "--store", tmp_path / "store", REASONMILL_CACHE=str(cache)
-    )
+    told = reasonmill("schedule", path, "--cron", "often", "--store", tmp_path / "store", REASONMILL_CACHE=str(cache))
     assert told.code == 2
     assert "no cron expression" in told.err
