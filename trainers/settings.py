@@ -13,6 +13,8 @@ class TrainSettings(BaseModel):
     method: Literal["sft"] = "sft"
     model: str = "smollm2-135m-instruct"
     """`smollm2-135m-instruct` (comes with the installation), a local folder, or a Hub id."""
+    format: str = "chatml"
+    """How a prompt becomes raw text, in training and evaluation alike: best the teacher's."""
     lora_rank: int | None = Field(None, ge=1)
     """Rank of LoRA adapters on all linear layers; None trains every weight."""
     learning_rate: float = Field(1e-5, gt=0)
