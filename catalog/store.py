@@ -71,7 +71,11 @@ class Store:
                 f"there is no store at {shown}: build something first, or name a store with --store or "
                 "$REASONMILL_STORE."
             )
-        return Store.open(url) if number < migrations.LAYOUT_VERSION else Store(shown, root, fs)
+        if number < migrations.LAYOUT_VERSION:
+            return Store.open(url)
+        store = Store(shown, root, fs)
+        store._write_columns()  # who makes the store may not have come so far
+        return store
 
     def build(self, name: str, version: str) -> "Build":
         """Gives the build of that name and version, which need not have begun. UserError for an unusable name."""
