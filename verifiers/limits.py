@@ -12,7 +12,7 @@ MAX_NESTING = 30
 MAX_DIGITS = 400
 MAX_EXPONENT = 10_000
 MAX_TOWER = 2
-MAX_FACTORIAL = 1_000
+MAX_FACTORIAL = 3_000
 MAX_RANGE = 1_000
 MAX_CELLS = 100
 MAX_ELEMENTS = 40
@@ -65,7 +65,7 @@ def _depths(text: str) -> tuple[int, int]:
     for match in _MARK.finditer(text):
         mark, between = match[0], text[end : match.start()].strip()
         if mark in ("^", "**"):
-            run = run + 1 if last in ("^", "**") and len(between) <= 4 else 1
+            run = run + 1 if last in ("^", "**") and (between.isdecimal() or len(between) == 1) else 1
             highest = max(highest, sum(in_power) + run)
         elif mark in "{([":
             in_power.append(last in ("^", "**") and not between)

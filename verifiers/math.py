@@ -171,6 +171,11 @@ def _compare(answer: str, target: _Reference, kind: str | None) -> Outcome | Non
     squeezed = plain.squeeze(tidied)
     if squeezed == target.squeezed:
         return "correct", answer, ""
+    if "_" in squeezed + target.squeezed:
+        ours, theirs = plain.in_base(squeezed), plain.in_base(target.squeezed)
+        if ours or theirs:
+            same = (ours or (squeezed,))[0] == (theirs or (target.squeezed,))[0] and (ours is None or theirs is None)
+            return ("correct" if same or ours == theirs else "wrong"), answer, ""
     if target.letter and (letter := _letter(squeezed)):
         return ("correct" if letter == target.letter else "wrong"), answer, ""
     if (kind == "text" or target.word) and _WORDS.fullmatch(squeezed):
@@ -182,15 +187,23 @@ def _compare(answer: str, target: _Reference, kind: str | None) -> Outcome | Non
     return None
 
 
+def _for_algebra(answer: str) -> str:
+    """Gives an answer as the algebra's parser reads it best: numbers in one way of writing, the rest as it is."""
+    value = plain.read(plain.tidy(answer))
+    if isinstance(value, plain.Number) and not value.decimal and not value.percent:
+        answer = f"\\frac{{{value.value.numerator}}}{{{value.value.denominator}}}"
+    return "\\boxed{" + plain.without_unit(answer) + "}"
+
+
 def _slow(response: str, reference: str) -> Outcome:
     target = _reference(reference)
     if isinstance(target, str):
         return "bad_reference", None, target
     answer, _ = _answer(response)
-    wanted = symbolic.parse("\\boxed{" + target.text + "}")
+    wanted = symbolic.parse(_for_algebra(target.text))
     if not wanted:
         return "bad_reference", answer, "the reference cannot be read"
-    found = symbolic.parse("\\boxed{" + (answer or "") + "}")
+    found = symbolic.parse(_for_algebra(answer or ""))
     if symbolic.equal(wanted, found):
         return "correct", answer, ""
     if not symbolic.understood(wanted):

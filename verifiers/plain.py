@@ -45,9 +45,19 @@ _WRAPPERS = re.compile(
 _TEXT = re.compile(r"\\(?:text(?:normal|bf|it|rm|up)?|mathrm|mathbf|mathit|mbox|operatorname)\s*\{([^{}]*)\}")
 _JOINTS = re.compile(r",?\s*(?:\\text\s*\{\s*,?\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))\s*|;")
 _TRAILING_UNIT = re.compile(r"(?<=[\d}%])\s*\\(?:text(?:normal|bf|it|rm|up)?|mathrm|mbox)\s*\{[^{}]*\}(?:\^\{?\d\}?)?$")
+_UNIT_WORD = re.compile(
+    r"(?<=[\d}])\s+(?!sqrt|infty)(?:[A-Za-z]{4,}|[cmk]m|[mk]?g|ft|in|mph|lbs?|oz|sec|min|hrs?|yd|m[lL]|days?)"
+    r"(?: [A-Za-z]{2,})*(?:\^\{?[23]\}?)?$"
+)
 _PERCENT_WORD = re.compile(
     r"\s*(?:\\%|%|\\text\{\s*(?:percent|percentage|pct)\s*\}|\b(?:percentage|percent|pct)\b)\s*$"
 )
+
+
+def without_unit(text: str) -> str:
+    r"""Gives an answer without the unit behind its last digit or brace: `5\text{ cm}^2`, `125 miles`."""
+    match = _TRAILING_UNIT.search(text) or _UNIT_WORD.search(text)
+    return text[: match.start()].rstrip() if match else text
 
 
 def tidy(text: str) -> str:
@@ -125,8 +135,8 @@ def _number(text: str) -> Number | None:
     percent = _PERCENT_WORD.search(text)
     if percent:
         text = text[: percent.start()]
-    elif "{" in text and (unit := _TRAILING_UNIT.search(text)):
-        text = text[: unit.start()]
+    elif text[-1:].isalpha() or text.endswith(("}", "2", "3")):
+        text = without_unit(text)
     text = text.strip()
     if len(text) > MAX_DIGITS:
         return None
@@ -207,9 +217,15 @@ def _matrix(text: str) -> Row | None:
     return Row("m", tuple(rows))
 
 
+def in_base(squeezed: str) -> tuple[str, int] | None:
+    """Gives digits and base of a number like `4210_5`; the base is at most 36."""
+    match = re.fullmatch(r"([0-9A-Z]{1,200})_\{?(\d{1,2})\}?", squeezed)
+    return (match[1], int(match[2])) if match and 2 <= int(match[2]) <= 36 else None
+
+
 def with_decimal_comma(tidied: str) -> Number | None:
     """Gives the number of a text like `1,22`, which is a list of two integers as well."""
-    return _number(tidied.replace(",", ".")) if re.fullmatch(r"[+-]?\d+,\d+", tidied) else None
+    return _number(tidied.replace(",", ".")) if re.fullmatch(r"[+-]?\d+,\d\d+", tidied) else None
 
 
 def equal(a: Value, b: Value, ordered: bool = False) -> bool:
