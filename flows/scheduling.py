@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from catalog.errors import UserError
+from catalog.errors import Stopped, UserError
 from catalog.store import Store, default_store
 from flows.loading import load
 
@@ -35,3 +35,4 @@ def schedule(recipe: str, cron: str, store: str | None, overrides: tuple[str, ..
         build_flow.serve(
             name=resolved.recipe.name, cron=cron, parameters=parameters, limit=1, print_starting_message=False
         )
+    raise Stopped("The schedule ended.")  # serving ends by Ctrl-C or SIGTERM only
