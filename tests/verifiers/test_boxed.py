@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.boxed import Box, boxes, last_box
+from verifiers.boxed import Box, final_boxes, last_box
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "boxed_cases.jsonl").read_text().splitlines()]
 
@@ -44,7 +44,7 @@ def test_the_extractor_is_total_and_its_span_is_in_the_text(text):
         assert text.startswith("\\boxed", box.start) and box.start < box.end <= len(text)
         if box.content is not None:
             assert text[: box.end].endswith("}")
-    for one in boxes(text):
+    for one in final_boxes(text):
         assert isinstance(one, Box)
 
 
