@@ -32,9 +32,9 @@ class CompletionsClient:
 
     `url` goes up to and including the version. `mend` says, for the message of an AccountError, what a person should
     look at. `bad_words` tells that the endpoint knows vLLM's parameter of that name; either way the texts are checked,
-    and those with a banned word drawn anew. `gate` is awaited before each attempt and gives a number that changes when
-    the server was restarted: attempts that died with their server do not count. Use it as an asynchronous context
-    manager.
+    and those with a banned word drawn anew. `gate` is awaited before each attempt, is told whether the one before
+    failed, and gives a number that changes when the server was restarted: attempts that died with their server do not
+    count. Use it as an asynchronous context manager.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class CompletionsClient:
         mend: str = "check its address and model in the recipe",
         bad_words: bool = False,
         backoff_s: float = 0.5,
-        gate: Callable[[], Awaitable[int]] | None = None,
+        gate: Callable[[bool], Awaitable[int]] | None = None,
     ) -> None:
         self.name = name
         self.revision = revision
@@ -114,7 +114,7 @@ class CompletionsClient:
     async def _ask(self, request: Request, n: int, seed: int) -> Reply:
         """Gives the answer of the first attempt that succeeds."""
         body = self._body(request, n, seed)
-        server = await self._gate() if self._gate else 0
+        server = await self._gate(False) if self._gate else 0
         attempts = failures = 0
         while True:
             attempts += 1
@@ -127,7 +127,7 @@ class CompletionsClient:
             if not last.pause_s:
                 await asyncio.sleep(self._backoff(attempts))
             if self._gate:
-                current = await self._gate()
+                current = await self._gate(True)
                 failures += current == server
                 server = current
                 if failures > self._retries:

@@ -65,8 +65,13 @@ class VllmServer:
                 await asyncio.sleep(0.5)
         self._up.set()
 
-    async def gate(self) -> int:
-        """Waits until there is a server; gives its number. AccountError once the restarts are used up."""
+    async def gate(self, failed: bool) -> int:
+        """Waits until there is a server; gives its number. AccountError once the restarts are used up.
+
+        After a failed attempt it finds out first whether the server, which may be dying, answers.
+        """
+        if failed:
+            await self._answers_or_dies()
         if self._failure is None:
             if not self._alive():
                 self._up.clear()  # known here before the watcher looks again
@@ -145,6 +150,14 @@ class VllmServer:
                 if time.monotonic() - checked > PROBE_S:
                     bad = 0 if await self._healthy(session) else bad + 1
                     checked = time.monotonic()
+
+    async def _answers_or_dies(self) -> None:
+        deadline = time.monotonic() + PROBE_TIMEOUT_S
+        async with aiohttp.ClientSession() as session:
+            while self._up.is_set() and self._alive() and time.monotonic() < deadline:
+                if await self._healthy(session):
+                    return
+                await asyncio.sleep(0.1)
 
     async def _healthy(self, session: aiohttp.ClientSession) -> bool:
         try:

@@ -162,7 +162,7 @@ def test_a_key_that_the_endpoint_repeats_is_not_shown():
 def test_a_restarted_server_does_not_use_up_the_retries():
     restarts = 0
 
-    async def gate():
+    async def gate(failed):
         nonlocal restarts
         restarts += 1
         return restarts
