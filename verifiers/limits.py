@@ -38,6 +38,8 @@ def exceeded(text: str) -> str | None:
         return "nesting"
     if tower > MAX_TOWER:
         return "power tower"
+    if _RANGED.search(text) and (any(int(n) > MAX_RANGE for n in _DIGITS.findall(text)) or tower > 1):
+        return "range"
     if any(int(power) > MAX_EXPONENT for power in _POWER.findall(text)):
         return "exponent"
     if any(int(b) * math.log(int(a) or 1) > math.log(MAX_EXPONENT) for a, b in _NUMBER_TOWER.findall(text)):
@@ -48,8 +50,6 @@ def exceeded(text: str) -> str | None:
             return "factorial"
     if _HEAVY.search(text):
         return "integral or limit"
-    if _RANGED.search(text) and (any(int(n) > MAX_RANGE for n in _DIGITS.findall(text)) or tower > 1):
-        return "range"
     if text.count("&") + text.count("\\\\") + 1 > MAX_CELLS:
         return "matrix cells"
     if text.count(",") + 1 > MAX_ELEMENTS:

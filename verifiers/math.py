@@ -132,12 +132,13 @@ class _Reference:
 
 
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' .-]+")
-_LETTER = re.compile(r"\(?([A-J])\)?")
+_LETTER = re.compile(r"\(?([A-J])\)?(?![A-Za-z])")
 
 
-def _letter(squeezed: str) -> str | None:
-    match = _LETTER.fullmatch(squeezed)
-    return match[1] if match else None
+def _letter(squeezed: str, with_text: bool = False) -> str | None:
+    """Gives the choice that an answer consists of, or begins with where its text may follow (`(B) 12`)."""
+    match = _LETTER.match(squeezed)
+    return match[1] if match and (with_text or match.end() == len(squeezed)) else None
 
 
 @lru_cache(maxsize=4096)
@@ -176,7 +177,7 @@ def _compare(answer: str, target: _Reference, kind: str | None) -> Outcome | Non
         if ours or theirs:
             same = (ours or (squeezed,))[0] == (theirs or (target.squeezed,))[0] and (ours is None or theirs is None)
             return ("correct" if same or ours == theirs else "wrong"), answer, ""
-    if target.letter and (letter := _letter(squeezed)):
+    if target.letter and (letter := _letter(squeezed, kind == "choice")):
         return ("correct" if letter == target.letter else "wrong"), answer, ""
     if (kind == "text" or target.word) and _WORDS.fullmatch(squeezed):
         return ("correct" if squeezed.casefold() == target.squeezed.casefold() else "wrong"), answer, ""

@@ -64,7 +64,7 @@ def tidy(text: str) -> str:
     r"""Gives an answer without what only dresses it: `$`, spacing, `\left`, degree signs, a final full stop."""
     if text.isdecimal():
         return text
-    text = text.replace("−", "-").replace("\n", " ")
+    text = " ".join(text.replace("−", "-").split())  # no runs of spaces: patterns stay linear
     if "{,}" in text:
         text = re.sub(r"(?<=\d)\{,\}(?=\d{3}(?!\d))", "", text).replace("{,}", ".")
     for long, short in (("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("\\cfrac", "\\frac")):
@@ -132,6 +132,8 @@ def _read(text: str, depth: int) -> Value | None:
 def _number(text: str) -> Number | None:
     if text.isdecimal() and text.isascii() and len(text) <= MAX_DIGITS:
         return Number(Fraction(int(text)))
+    if len(text) > MAX_DIGITS + 100:
+        return None
     percent = _PERCENT_WORD.search(text)
     if percent:
         text = text[: percent.start()]

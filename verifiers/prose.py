@@ -27,11 +27,12 @@ def stated(part: str) -> str | None:
     named = None
     for named in _NAMED.finditer(tail):  # noqa: B007 (the last one)
         pass
-    if named is not None:
+    finished = tail.endswith(_FINISHED)
+    if named is not None and (finished or "\n\n" not in tail[named.end() :].lstrip()):
         answer = _first_line_answer(tail[named.end() :])
         if answer is not None:
             return answer
-    if tail.endswith(_FINISHED) or ("\n" not in part.strip() and len(part) <= 200):
+    if finished or ("\n" not in part.strip() and len(part) <= 200):
         return _last_answer(tail[tail.rfind("\n\n") + 1 :])
     return None
 

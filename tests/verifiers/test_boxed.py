@@ -64,6 +64,24 @@ def test_hostile_text_is_read_in_one_pass(text):
     assert box is None or box.content is None
 
 
+@pytest.mark.parametrize(
+    ("text", "contents"),
+    [
+        ("\\boxed{1}, \\boxed{2}", ["1", "2"]),
+        ("$\\boxed{1}$ and $\\boxed{2}$", ["1", "2"]),
+        ("\\[\\boxed{(1, 2)} \\quad \\text{and} \\quad \\boxed{(3, 4)}\\]", ["(1, 2)", "(3, 4)"]),
+        ("$y_1 = \\boxed{a}$ or $y_2 = \\boxed{b}$", ["a", "b"]),
+        ("\\boxed{1}\\boxed{2}", ["2"]),
+        ("\\boxed{1} so \\boxed{2}", ["2"]),
+        ("\\boxed{1}. Then, \\boxed{2}", ["2"]),
+        ("\\boxed{1}, \\boxed{2", [None]),
+    ],
+)
+def test_only_boxes_with_a_comma_or_an_and_between_them_are_one_answer(text, contents):
+    found = [box.content for box in final_boxes(text)]
+    assert found[-len(contents) :] == contents and (contents == [None] or len(found) == len(contents))
+
+
 def test_a_response_of_50_mb_is_read():
     box = last_box("x" * 25_000_000 + "\\boxed{7}" + "y" * 25_000_000)
     assert box == Box("7", 25_000_000, 25_000_009)
