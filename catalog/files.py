@@ -55,7 +55,7 @@ def in_words(error: OSError, path: str) -> UserError | None:
     """Gives the sentence for a write error that only the user can mend, None for any other error."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(f"disk full at {path}: free space and run the same command again")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return UserError(
             f"{path} cannot be written ({os.strerror(error.errno)}): mend its permissions, or choose another store "
             "with --store or $REASONMILL_STORE."

@@ -105,7 +105,7 @@ def why(source: "duckdb.DuckDBPyConnection | Store | str", text: str) -> History
     """
     with _connection(source) as con:
         kind, row_id = _resolve(con, text)
-        completion, traces, task_ids = None, [], [row_id.partition("#")[0]]  # a dropped sample is <task>#<index>
+        completion, traces, task_ids = None, [], [row_id.partition("#")[0]]
         match kind:
             case "trace":
                 traces = _rows(con, f"SELECT {_BRIEF} FROM traces WHERE trace_id = ?", row_id)
@@ -196,7 +196,8 @@ def _resolve(con: "duckdb.DuckDBPyConnection", text: str) -> tuple[str, str]:
             view, column = _ID_COLUMNS[kind]
             query = f"SELECT DISTINCT {column} FROM {view} WHERE {comparison.format(column)} ORDER BY 1 LIMIT 6"
             for (row_id,) in con.execute(query, [text]).fetchall():
-                found.setdefault(row_id, kind)
+                if row_id.partition("#")[0] not in found:  # a dropped sample is <task>#<index>
+                    found[row_id] = kind
         if len(found) == 1:
             ((row_id, kind),) = found.items()
             return (_kind_of_reject(con, row_id) if kind == "reject" else kind), row_id

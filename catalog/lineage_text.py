@@ -50,7 +50,8 @@ def _passage(of: "History", passage: "Passage") -> list[str]:
         if place.absent:
             lines.append(_fact("dataset", f"{place.profile}: {place.absent}" if place.profile else place.absent))
         else:
-            named = "" if place.column in ("trace_id", "task_id") else f", as {place.column}"
+            usual = ("task_id",) if of.kind == "task" else ("trace_id",)
+            named = "" if place.column in usual else f", as {place.column}"
             lines.append(_fact("dataset", f"{place.profile}: row {place.row} of {place.split}{named}"))
     return lines
 

@@ -60,7 +60,7 @@ class Store:
 
     @staticmethod
     def find(url: str | os.PathLike) -> "Store":
-        """Opens a store that exists, to read from it; nothing is written unless its layout is an old one.
+        """Opens a store that exists, to read from it; nothing is written where its layout is up to date and whole.
 
         Raises UserError where there is no store.
         """
@@ -97,13 +97,13 @@ class Store:
         Raises UserError, with the nearest names, where there is none or more than one.
         """
         if "/" in text or os.sep in text or text.startswith("."):
-            return _build_at(text)
+            return _build_at(text, self)
         builds = self.builds()
         name, _, prefix = text.partition("@")
         found = [build for build in builds if build.name == name and build.version.startswith(prefix)]
         if not found:
             if not prefix and os.path.exists(text):
-                return _build_at(text)
+                return _build_at(text, self)
             known = sorted({build.name for build in builds} | {f"{build.name}@{build.version}" for build in builds})
             near = difflib.get_close_matches(text, known, 3) or [n for n in known if "@" not in n][:5]
             hint = f"the nearest are {', '.join(near)}" if near else "it holds no builds yet"
@@ -241,13 +241,14 @@ def _parquet(kind: str, rows: Sequence[Record]) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _build_at(path: str) -> Build:
+def _build_at(path: str, near: Store) -> Build:
     fs, root, _ = locate(path)
     pieces = root.split("/")
-    for i in range(len(pieces) - 3, 0, -1):
-        if pieces[i] == "builds" and migrations.layout_of(fs, "/".join(pieces[:i])) is not None:
-            url = path if is_local(fs) else fs.unstrip_protocol("/".join(pieces[:i]))
-            store = Store.find("/".join(pieces[:i]) if is_local(fs) else url)
+    for i in range(len(pieces) - 3, -1, -1):
+        home = "/".join(pieces[:i])
+        if pieces[i] == "builds" and len(pieces) > i + 2 and migrations.layout_of(fs, home) is not None:
+            same = type(fs) is type(near.fs) and home == near.root
+            store = near if same else Store.find(home if is_local(fs) else fs.unstrip_protocol(home))
             if fs.exists("/".join(pieces[: i + 3])):
                 return Build(store, pieces[i + 1], pieces[i + 2])
     raise UserError(f"{path} is no folder of a build: such a folder is <store>/builds/<name>/<version>.")
