@@ -24,9 +24,9 @@ def load() -> float:
 
 
 def busy_s() -> float:
-    """Gives the CPU seconds that all processes of the machine together have used since it started."""
-    user, nice, system, _, _, irq, softirq, *_ = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    return sum(map(int, (user, nice, system, irq, softirq))) / os.sysconf("SC_CLK_TCK")
+    """Gives the CPU seconds used since the machine started, by all its processes and by its host in their place."""
+    user, nice, system, _, _, irq, softirq, steal, *_ = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    return sum(map(int, (user, nice, system, irq, softirq, steal))) / os.sysconf("SC_CLK_TCK")
 
 
 def _field(path: str, name: str) -> str:
