@@ -29,6 +29,7 @@ class Slots:
         self._rows = 0
         self._columns = 0
 
+    @torch.inference_mode()
     def add(self, prefilled: Cache, index: int, length: int) -> None:
         """Takes a row in: row `index` of a cache that is padded on the left and whose last `length` columns count."""
         if self._rows == 0:
@@ -46,6 +47,7 @@ class Slots:
                     row, self._columns - length, source.keys[index, :, -length:], source.values[index, :, -length:]
                 )
 
+    @torch.inference_mode()
     def begin_step(self) -> torch.Tensor:
         """Opens a column for the next token of every row; gives the mask [rows, columns], that column included."""
         used = self._mask[: self._rows, : self._columns].any(0)
@@ -59,11 +61,13 @@ class Slots:
             layer.rows, layer.columns, layer.shape = self._rows, self._columns, self._mask.shape
         return self._mask[: self._rows, : self._columns]
 
+    @torch.inference_mode()
     def keep_first(self, row: int, count: int) -> None:
         """Masks all of a row's tokens but the first `count`."""
         seen = self._mask[row, : self._columns].nonzero()[:, 0]
         self._mask[row, seen[count:]] = False
 
+    @torch.inference_mode()
     def remove(self, row: int) -> None:
         """Lets a row go; the last row takes its place."""
         self._rows -= 1
