@@ -20,6 +20,8 @@ MAX_ELEMENTS = 40
 _DIGITS = re.compile(r"\d+")
 _LONG_NUMBER = re.compile(rf"\d{{{MAX_DIGITS + 1}}}")
 _POWER = re.compile(r"(?:\^|\*\*)\s*\{?\s*[-+]?\s*(\d+)")
+_POWER_OF_BRACKET = re.compile(r"[)}\]]\s*(?:\^|\*\*)\s*\{?\s*[-+]?\s*(\d+)")
+_BOUND = re.compile(r"_\{[^{}]*\}\s*\^")  # of a sum: what follows is no power
 _NUMBER_TOWER = re.compile(r"(?:\^|\*\*)\s*[{(]*\s*(\d+)\s*[})]*\s*(?:\^|\*\*)\s*[{(]*\s*(\d+)")
 _MARK = re.compile(r"\\[{}()\[\]]|[{}()\[\]^]|\*\*")
 _FACTORIAL = re.compile(r"(\d*)\s*([)}\]]*)\s*(!+)(?!=)")
@@ -42,6 +44,9 @@ def exceeded(text: str) -> str | None:
         return "range"
     if any(int(power) > MAX_EXPONENT for power in _POWER.findall(text)):
         return "exponent"
+    bracketed = max(map(int, _POWER_OF_BRACKET.findall(_BOUND.sub("", text))), default=1)
+    if bracketed * max(map(int, _POWER.findall(text)), default=1) > 10 * MAX_EXPONENT:
+        return "power of powers"
     if any(int(b) * math.log(int(a) or 1) > math.log(MAX_EXPONENT) for a, b in _NUMBER_TOWER.findall(text)):
         return "power tower"
     for digits, brackets, marks in _FACTORIAL.findall(text):

@@ -183,6 +183,7 @@ class _Zygote:
         return self._ask(KILL + pid.to_bytes(8, "big"), [])
 
     def close(self) -> None:
+        self._control.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
         self._control.close()
         try:
             self._process.wait(10)

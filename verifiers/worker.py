@@ -25,6 +25,9 @@ START, KILL = b"s", b"k"
 COMMAND_BYTES = 9
 """A command of the pool: START and the worker's socket beside it, or KILL and a process id of 8 bytes."""
 
+FULL = 0.6
+"""Share of the address space that, once resident, counts as out of memory; the rest was denied."""
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -82,7 +85,7 @@ def _work(fd: int, memory_mb: int, max_items: int) -> NoReturn:
             os.dup2(silence, stream)
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        _serve(Connection(fd), max_items)
+        _serve(Connection(fd), memory_mb, max_items)
         code = 0
     except EOFError:
         code = 0
@@ -90,17 +93,20 @@ def _work(fd: int, memory_mb: int, max_items: int) -> NoReturn:
         os._exit(code)
 
 
-def _serve(connection: Connection, max_items: int) -> None:
+def _serve(connection: Connection, memory_mb: int, max_items: int) -> None:
     for served in range(1, max_items + 1):
         item = Item(*json.loads(connection.recv_bytes()))
-        spent = False
         try:
             judgement = slow(item)
+            # Libraries swallow MemoryError and call the answer unreadable: how full the memory got tells the truth.
+            spent = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > memory_mb * 1024 * FULL
         except MemoryError:
-            spent = True  # what is left of this heap is not trusted
+            judgement, spent = None, True
+        if judgement is None or (spent and judgement.verdict != "correct"):
             verifier = VERIFIERS[item.verifier]
-            judgement = Judgement("memory", None, "out of the worker's memory", 0.0, verifier.NAME, verifier.VERSION)
-        last = spent or served == max_items
+            detail = f"out of the worker's {memory_mb} MB"
+            judgement = Judgement("memory", None, detail, 0.0, verifier.NAME, verifier.VERSION)
+        last = spent or served == max_items  # what is left of a heap that ran full is not trusted
         connection.send_bytes(json.dumps({**asdict(judgement), "last": last}).encode())
         if last:
             return

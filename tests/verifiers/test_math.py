@@ -124,6 +124,7 @@ def test_hostile_answers_are_stopped_by_a_named_limit_before_any_algebra(shared_
         ("x^{x^{x^x}}", "power tower"),
         ("2^{100000}", "exponent"),
         ("2**100000", "exponent"),
+        ("((2^{9999})^{9999})^{99}", "power of powers"),
         ("1000000!", "factorial"),
         ("100000!!", "factorial"),
         ("((9!)!)!", "factorial"),
