@@ -157,7 +157,6 @@ def _needs(row: dict[str, Any], wanted: Sequence[str], file: str) -> None:
 def dedup(file: str, out: str, threshold: float | None, column: str, as_json: bool) -> None:
     """Writes a file's rows without duplicates; the dropped ones go to OUT.rejects.jsonl, each with its twin."""
     from dedup.duplicates import duplicate_tasks
-
     from dedup.settings import DedupSettings, SemanticSettings
 
     settings = DedupSettings(semantic=None if threshold is None else SemanticSettings(threshold=threshold))
