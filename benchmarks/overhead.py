@@ -184,6 +184,7 @@ def _figures(ran: process.Ran, inner: Figures) -> Figures:
         "peak_mb": round(ran.peak_mb),
         "children_peak_mb": round(ran.children_peak_mb),
         "load_before": ran.load_before,
+        "core_ms": ran.core_ms,
         "foreign_cores": ran.foreign_cores,
     }
 
@@ -264,7 +265,7 @@ def _row(name: str, run: Figures) -> str:
     return (
         f"{name:24} {run['rows_per_s']:>9,.1f} rows/s  {run['command_rows_per_s']:>9,.1f} with start and end"
         f"  {run['command_cpu_us_per_row']:>6,} us CPU/row  {run['peak_mb']:>5,} MB (+{run['children_peak_mb']:,})"
-        f"  load {run['load_before']}, foreign {run['foreign_cores']}"
+        f"  load {run['load_before']}, loop {run['core_ms']:.0f} ms, foreign {run['foreign_cores']}"
     )
 
 

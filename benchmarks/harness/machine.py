@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def describe(packages: tuple[str, ...] = ()) -> dict[str, object]:
 def load() -> float:
     """Gives the load average of the last minute."""
     return round(os.getloadavg()[0], 2)
+
+
+def core_ms() -> float:
+    """Gives the CPU milliseconds that a fixed loop takes: how fast a core is at this moment, whatever its host does."""
+    started, total = time.process_time(), 0
+    for i in range(1_000_000):
+        total += i * i % 7
+    return round((time.process_time() - started) * 1e3)
 
 
 def busy_s() -> float:

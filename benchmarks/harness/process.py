@@ -35,6 +35,8 @@ class Ran:
     """Largest sum of the resident memory of all processes under it; pages they share count more than once."""
     load_before: float
     """Load average of the last minute before the start."""
+    core_ms: float
+    """CPU time of a fixed loop before the start."""
     foreign_cores: float
     """Cores kept busy meanwhile by what is neither the command nor among `others`."""
 
@@ -50,7 +52,7 @@ def run(
 
     Raises FailedError, with the end of what the command wrote to stderr.
     """
-    load = machine.load()
+    load, core_ms = machine.load(), machine.core_ms()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         busy, theirs, started = machine.busy_s(), cpu_s(others), time.perf_counter()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env)
@@ -75,7 +77,7 @@ def run(
             tail = err.read()[-3000:].decode("utf-8", "replace")
             raise FailedError(f"{Path(command[0]).name} ended with {process.returncode}:\n{tail}")
         output = out.read().decode("utf-8", "replace")
-    return Ran(output, seconds, own, peak, children, load, round(max(foreign, 0.0), 2))
+    return Ran(output, seconds, own, peak, children, load, core_ms, round(max(foreign, 0.0), 2))
 
 
 @contextmanager
