@@ -39,7 +39,7 @@ class Row:
 Value = Number | Row
 
 _WRAPPERS = re.compile(
-    r"\\(?:left|right|displaystyle|quad|qquad)(?![A-Za-z])|\\!\s*|\\[,;: ()\[\]]|\\?\$|\*\*"
+    r"\\(?:left|right|displaystyle|quad|qquad)(?![A-Za-z])|(?<!\\)\\(?:!\s*|[,;: ()\[\]])|\\?\$|\*\*"
     r"|[€£¥~]|\^\s*\{?\s*\\circ\s*\}?|°"
 )
 _TEXT = re.compile(r"\\(?:text(?:normal|bf|it|rm|up)?|mathrm|mathbf|mathit|mbox|operatorname)\s*\{([^{}]*)\}")
@@ -90,12 +90,14 @@ _FRACTION = re.compile(
 )
 _ORDINAL = re.compile(r"(?<=\d)\s*\^?\{?\s*(?:\\(?:text|mathrm|rm|textsuperscript)\s*)?\{?(?:st|nd|rd|th)\}{0,2}$")
 _VARIABLE = r"(?:[A-Za-z]\w{0,2}(?:_\{?\w{1,3}\}?)?|\\[a-z]{2,7})"
-_ASSIGNED = re.compile(rf"({_VARIABLE}(?:\({_VARIABLE}\))?|\({_VARIABLE}(?:\s*,\s*{_VARIABLE})+\))\s*=\s*")
+_ASSIGNED = re.compile(
+    rf"({_VARIABLE}(?:\({_VARIABLE}\))?|\({_VARIABLE}(?:\s*,\s*{_VARIABLE})+\))\s*(?:=|\\in(?![A-Za-z]))\s*"
+)
 _MATRIX = re.compile(r"\\begin\{([pbB]?matrix)\}(.*)\\end\{\1\}", re.DOTALL)
 
 
 def split_name(tidied: str) -> tuple[str | None, str]:
-    """Gives the variable of an answer that assigns one (`x = 5`), and the answer without it."""
+    r"""Gives the variable of an answer that names one (`x = 5`, `x \in [0, 1]`), and the answer without it."""
     match = _ASSIGNED.match(tidied)
     if match:
         rest = tidied[match.end() :]
