@@ -179,6 +179,8 @@ def load(name: str, threads: int | None) -> tuple[Decoder, str]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import cached_file
 
+    from generators.teachers.attention import use_grouped_attention
+
     if threads is not None:
         torch.set_num_threads(threads)
     path = resolve(name)
@@ -195,6 +197,7 @@ def load(name: str, threads: int | None) -> tuple[Decoder, str]:
     kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
     if kinds - {"full_attention", "sliding_attention"}:
         raise UserError(f"The embedded model {name!r} has layers without a key-value cache: use a vllm teacher for it.")
+    use_grouped_attention(model)
     return Decoder(model, tokenizer), f"{name}@{content_hash(folder)}"
 
 
