@@ -178,9 +178,11 @@ def load(name: str, threads: int | None) -> tuple[Decoder, str]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import cached_file
+    from transformers.utils.logging import disable_progress_bar
 
     from generators.teachers.attention import use_grouped_attention
 
+    disable_progress_bar()  # it would tear the build's own
     if threads is not None:
         torch.set_num_threads(threads)
     path = resolve(name)
