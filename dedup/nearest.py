@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+PLAIN_LIMIT = 1_000
+"""Vectors up to which a plain product is taken: on a few vectors, faiss spends its time on waking its threads."""
+
 FLAT_LIMIT = 50_000
 """Vectors up to which every one is compared. Past it, an inverted file looks into the nearest lists only: on 100,000
 clustered vectors that is 7 times faster with the same hits."""
@@ -23,19 +26,23 @@ Vectors = npt.NDArray[np.float32]
 class Nearest:
     """Unit vectors, numbered in the order in which they were added."""
 
-    def __init__(self, dimensions: int, flat_limit: int = FLAT_LIMIT):
-        import faiss
-
+    def __init__(self, dimensions: int, plain_limit: int = PLAIN_LIMIT, flat_limit: int = FLAT_LIMIT):
+        self._plain_limit = plain_limit
         self._flat_limit = flat_limit
-        self._index: Any = faiss.IndexScalarQuantizer(
-            dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-        )
+        self._plain = np.empty((0, dimensions), np.float16)
+        self._index: Any = None
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self._plain) if self._index is None else int(self._index.ntotal)
 
     def add(self, vectors: Vectors) -> None:
         """Adds vectors of shape (rows, dimensions)."""
+        if self._index is None:
+            self._plain = np.concatenate([self._plain, vectors.astype(np.float16)])
+            if len(self) > self._plain_limit:
+                self._index = _flat(self._plain.astype(np.float32))
+                self._plain = self._plain[:0]
+            return
         self._index.add(vectors)
         if len(self) > self._flat_limit:
             self._flat_limit *= 4  # lists grow by no more than that before they are drawn anew
@@ -43,14 +50,30 @@ class Nearest:
 
     def within(self, vectors: Vectors, cosine: float) -> list[list[tuple[float, int]]]:
         """Gives, for each vector, the (cosine, number) of those at least so similar, the most similar first."""
-        radius = float(np.nextafter(np.float32(cosine), np.float32(0)))  # what lies on the radius is left out
         found: list[list[tuple[float, int]]] = []
         for start in range(0, len(vectors), _QUERIES):
-            limits, scores, numbers = self._index.range_search(vectors[start : start + _QUERIES], radius)
-            for low, high in pairwise(limits):
-                hits = zip(scores[low:high].tolist(), numbers[low:high].tolist(), strict=True)
-                found.append(sorted(hits, key=lambda hit: (-hit[0], hit[1])))
-        return found
+            found += self._hits(vectors[start : start + _QUERIES], cosine)
+        return [sorted(hits, key=lambda hit: (-hit[0], hit[1])) for hits in found]
+
+    def _hits(self, vectors: Vectors, cosine: float) -> list[list[tuple[float, int]]]:
+        if self._index is None:
+            rows = vectors @ self._plain.astype(np.float32).T
+            return [[(float(row[at]), int(at)) for at in np.flatnonzero(row >= cosine)] for row in rows]
+        radius = float(np.nextafter(np.float32(cosine), np.float32(0)))  # what lies on the radius is left out
+        limits, scores, numbers = self._index.range_search(vectors, radius)
+        return [
+            list(zip(scores[low:high].tolist(), numbers[low:high].tolist(), strict=True))
+            for low, high in pairwise(limits)
+        ]
+
+
+def _flat(vectors: Vectors) -> Any:
+    """Gives an index that compares with every vector."""
+    import faiss
+
+    index = faiss.IndexScalarQuantizer(vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    index.add(vectors)
+    return index
 
 
 def _inverted(index: Any) -> Any:

@@ -72,12 +72,12 @@ def test_a_long_text_is_read_to_its_end() -> None:
     assert duplicate_tasks([task(opening + end) for end in ends], BY_MEANING) == []
 
 
-@pytest.mark.parametrize("flat_limit", [10_000, 200])
-def test_near_vectors_are_found_with_and_without_an_inverted_file(flat_limit: int) -> None:
+@pytest.mark.parametrize(("plain_limit", "flat_limit"), [(10_000, 10_000), (50, 10_000), (50, 200)])
+def test_near_vectors_are_found_however_many_there_are(plain_limit: int, flat_limit: int) -> None:
     random_ = np.random.default_rng(0)
     vectors = random_.normal(size=(1000, 32)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    nearest = Nearest(32, flat_limit)
+    nearest = Nearest(32, plain_limit, flat_limit)
     for start in range(0, len(vectors), 100):
         nearest.add(vectors[start : start + 100])
     near = vectors + random_.normal(scale=0.01, size=vectors.shape).astype(np.float32)
