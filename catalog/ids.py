@@ -4,13 +4,15 @@ import hashlib
 import json
 from typing import Any
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def canonical_json(value: Any) -> str:
     """Gives the one JSON text of a value: sorted keys, no spaces, no NaN, characters as they are.
 
     Raises ValueError for NaN and infinities, TypeError for what JSON cannot hold.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def digest(*parts: Any) -> str:
@@ -36,12 +38,12 @@ def task_id(domain: str, prompt: str, reference: str, verifier: str, spec: str) 
 
 
 def completion_key(
-    task: str, stage: str, sample: int, teacher_revision: str, prompt: str, params: dict[str, Any], seed: int
+    task: str, stage: str, sample: int, teacher_revision: str, prompt: str, params: str, seed: int
 ) -> str:
     """Gives the journal key of one completion, `c` and 32 hexadecimal characters.
 
-    `params` are the sampling parameters that shape the text *except* `max_tokens`: a finished answer stays valid when
-    the limit is raised, so the limit is stored beside the completion and not in its key. `seed` is the recipe's.
+    `params` is the canonical JSON of the sampling parameters that shape the text *except* `max_tokens`: a finished
+    answer stays valid when the limit is raised, so the limit is stored beside the completion and not in its key. `seed` is the recipe's.
     """
     return "c" + digest("completion", task, stage, sample, teacher_revision, prompt, params, seed)
 

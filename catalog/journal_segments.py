@@ -124,9 +124,7 @@ class LocalSegments:
     def append(self, data: bytes) -> tuple[str, int]:
         if self._fd < 0:
             self._begin()
-        start = os.lseek(self._fd, 0, os.SEEK_END)
-        if start != self._end:
-            self._gap = True
+        start = self._end
         try:
             done = os.write(self._fd, data)
             while done < len(data):  # a disk that is nearly full takes a part first
@@ -134,6 +132,10 @@ class LocalSegments:
         except OSError as error:
             os.ftruncate(self._fd, start)
             raise (in_words(error, self._path(self._name)) or error) from error
+        except BaseException:  # a signal right behind the write: the lines may stand, their index records will not
+            self._end = os.lseek(self._fd, 0, os.SEEK_END)
+            self._gap = True
+            raise
         self._end = start + len(data)
         return self._name, start
 

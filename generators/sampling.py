@@ -56,12 +56,14 @@ async def sample(tasks: Sequence[Task], sampler: Sampler) -> Sampled:
     AccountError and faults of the program end the call (what was answered by then is journalled).
     """
     settings = sampler.settings
-    params = {
-        "temperature": settings.temperature,
-        "top_p": settings.top_p,
-        "stop": list(settings.stop),
-        "logprobs": settings.logprobs,
-    }
+    params = canonical_json(
+        {
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "stop": list(settings.stop),
+            "logprobs": settings.logprobs,
+        }
+    )
     prompts = [_prompt(task, sampler) for task in tasks]
     keys = [
         [
@@ -77,7 +79,7 @@ async def sample(tasks: Sequence[Task], sampler: Sampler) -> Sampled:
     for task, prompt, row in zip(tasks, prompts, keys, strict=True):
         missing = [i for i, key in enumerate(row) if key not in found]
         if missing:
-            owed.append(_ask(task, prompt, row, missing, canonical_json(params), sampler))
+            owed.append(_ask(task, prompt, row, missing, params, sampler))
     failures: dict[str, str | Reject] = {}
     for answered in await _gather(owed):
         for key, outcome in answered.items():
