@@ -15,7 +15,8 @@ from catalog.errors import UserError
 from generators.teachers import open_teacher
 from generators.teachers.protocol import AccountError, Request
 from generators.teachers.settings import VllmSettings
-from generators.teachers.vllm import log_tail, revision
+from generators.teachers.vllm import revision
+from generators.teachers.vllm_server import log_tail, running_in
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEEPER = ROOT / "generators" / "teachers" / "keeper.py"
@@ -118,17 +119,6 @@ def _real(test):
     return pytest.mark.vllm(pytest.mark.timeout(900)(test))
 
 
-def _processes_of(group):
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.NoSuchProcess, ProcessLookupError):
-            pass
-    return found
-
-
 def _groups_below(pid):
     """Gives the process groups that keepers of process `pid` lead."""
     return [p.pid for p in psutil.Process(pid).children() if "keeper.py" in " ".join(p.cmdline())]
@@ -147,11 +137,11 @@ def test_a_server_killed_in_the_middle_is_restarted_and_then_given_up_with_its_l
             await asyncio.sleep(0.5)
             assert not any(task.done() for task in tasks)
             # The API server alone: what it leaves behind is the keeper's business.
-            next(p for p in _processes_of(group) if p.ppid() == group).kill()
+            next(p for p in running_in(group) if p.ppid() == group).kill()
             during = await asyncio.gather(*tasks)
-            assert _processes_of(group) == []
+            assert running_in(group) == []
             (second,) = _groups_below(os.getpid())
-            for process in _processes_of(second):
+            for process in running_in(second):
                 process.kill()
             with pytest.raises(AccountError, match="all 1 restarts are used up") as given_up:
                 await teacher.complete(requests[0])
@@ -161,7 +151,7 @@ def test_a_server_killed_in_the_middle_is_restarted_and_then_given_up_with_its_l
     assert [len(r.choices) for r in [*before, *during]] == [1] * 9
     assert all(r.choices[0].text for r in during)
     assert len(words.splitlines()) > 5
-    assert _processes_of(second) == []
+    assert running_in(second) == []
 
 
 @_real
@@ -181,15 +171,15 @@ def test_no_process_of_a_real_server_outlives_a_killed_build(tmp_path):
     try:
         assert build.stdout.readline() == b"up\n"
         (group,) = _groups_below(build.pid)
-        assert len(_processes_of(group)) >= 3
+        assert len(running_in(group)) >= 3
     finally:
         build.kill()
         build.wait()
         build.stdout.close()
     deadline = time.monotonic() + 30
-    while _processes_of(group) and time.monotonic() < deadline:
+    while running_in(group) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert _processes_of(group) == []
+    assert running_in(group) == []
 
 
 @_real
