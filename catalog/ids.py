@@ -43,7 +43,8 @@ def completion_key(
     """Gives the journal key of one completion, `c` and 32 hexadecimal characters.
 
     `params` is the canonical JSON of the sampling parameters that shape the text *except* `max_tokens`: a finished
-    answer stays valid when the limit is raised, so the limit is stored beside the completion and not in its key. `seed` is the recipe's.
+    answer stays valid when the limit is raised, so the limit is stored beside the completion and not in its key.
+    `seed` is the recipe's.
     """
     return "c" + digest("completion", task, stage, sample, teacher_revision, prompt, params, seed)
 
