@@ -6,6 +6,7 @@ The layout is that of the design: `<store>/journal/`, `<store>/builds/<name>/<ve
 import difflib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -177,6 +178,15 @@ class Build:
         for part in self.parts(kind):
             if part.startswith(prefix):
                 yield from self.read(kind, part)
+
+    def tally(self, kind: str, *columns: str) -> Counter[tuple]:
+        """Gives how often each combination of values of some columns occurs; one part is in memory at a time."""
+        found: Counter[tuple] = Counter()
+        for part in self.parts(kind):
+            data = pa.BufferReader(self.store.fs.cat_file(self._file(kind, part)))
+            table = pq.ParquetFile(data).read(columns=list(columns), use_threads=False)
+            found.update(zip(*(table[column].to_pylist() for column in columns), strict=True))
+        return found
 
     @contextmanager
     def lock(self) -> Iterator[None]:

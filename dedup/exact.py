@@ -25,6 +25,8 @@ _PLAIN = str.maketrans(
 _SUPERSCRIPTS = re.compile("[⁰¹²³⁴-⁾ⁿⁱ]+")
 _SUBSCRIPTS = re.compile("[₀-₎ₐ-ₜ]+")
 _WORD = re.compile(r"(?<!\\)(?<![^\W\d_])[^\W\d_]{2,}")
+_ASCII_WORD_WITH_CAPITALS = re.compile(r"(?<![\\A-Za-z])(?:[A-Z][A-Za-z]+|[a-z]+[A-Z][A-Za-z]*)")
+"""What `_WORD` finds in ASCII text, less the words that are in lower case as it is: most of them."""
 _NOISE = re.compile(r"(?<=[^\W\d_]{2})[.,;:?]+(?=\s|$)")
 _END = " .,;:?"
 _SPACE = re.compile(r"\s+")
@@ -37,7 +39,8 @@ def normalise(text: str) -> str:
     """Gives the normal form of a text: equal for texts that differ in noise only; its own is itself."""
     if not text.isascii():
         text = _compatible(text)
-    text = _WORD.sub(lambda word: word[0].casefold(), text)
+    words = _ASCII_WORD_WITH_CAPITALS if text.isascii() else _WORD
+    text = words.sub(lambda word: word[0].casefold(), text)
     text = _SPACE.sub(" ", _NOISE.sub("", text)).strip()
     return _COMMA.sub(",", _SIGN.sub(r"\1", _TIGHT.sub(r"\1", text))).rstrip(_END)
 

@@ -52,7 +52,7 @@ def build_flow(recipe: str, store: str, overrides: tuple[str, ...] = (), fresh: 
         session.run(_prefect_runner)
         _step("dedup", session.dedup)
         _step("export", session.export)
-        summary = summarise(opened, session.build)
+        summary = summarise(session.build)
     create_markdown_artifact(as_markdown(summary), key=f"build-{session.build.version}", description=session.build.name)
     return asdict(summary)
 

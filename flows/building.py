@@ -39,7 +39,7 @@ def _plainly(resolved: Resolved, where: str, fresh: bool) -> report.Summary:
         session.run(driver.run_shards)
         session.dedup()
         session.export()
-    return report.summarise(store, session.build)
+    return report.summarise(session.build)
 
 
 def _through_prefect(resolved: Resolved, where: str, overrides: tuple[str, ...], fresh: bool) -> report.Summary:

@@ -11,6 +11,9 @@ from generators.meter import Meter
 _LINE_EVERY_S = 15.0
 """Pace of the plain lines: a log of an hour stays readable."""
 
+_REDRAW_S = 0.2
+"""Pace of the display: a build may settle thousands of samples a second."""
+
 
 class Progress:
     """Samples done of those wanted, tokens a second, money so far. `advance` may be called from any thread."""
@@ -22,6 +25,7 @@ class Progress:
         self.meter: Meter | None = None
         self._show = show
         self._started = time.monotonic()
+        self._next = 0.0
         self._lock = threading.Lock()
 
     def advance(self, samples: int, tokens: int) -> None:
@@ -29,7 +33,10 @@ class Progress:
         with self._lock:
             self.done += samples
             self.tokens += tokens
-            self._show(self._status(), self.done, self.total)
+            now = time.monotonic()
+            if now >= self._next or self.done >= self.total:
+                self._next = now + _REDRAW_S
+                self._show(self._status(), self.done, self.total)
 
     def _status(self) -> str:
         elapsed = max(time.monotonic() - self._started, 1e-6)

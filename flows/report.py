@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.store import Build, Store
+from catalog.store import Build
+
+_ORDER = {"tasks": 0, "sample": 1, "verify": 2, "dedup": 3}
+"""Stages as they follow each other; exports come last."""
 
 
 @dataclass(frozen=True)
@@ -36,44 +39,33 @@ class Summary:
     """Rows a profile and split."""
 
 
-def summarise(store: Store, build: Build) -> Summary:
-    """Gives a build's numbers, read from the store's files."""
-    from catalog import connect
-
-    here = [build.name, build.version]
-    with connect(store) as con:
-        counts = con.execute(
-            "select stage, unit, sum(rows_in), sum(rows_out), sum(prompt_tokens + completion_tokens), sum(seconds)"
-            " from stages where build = ? and version = ? group by all",
-            here,
-        ).fetchall()
-        reasons = con.execute(
-            "select stage, row_kind, reason, count(*) from rejects where build = ? and version = ? group by all"
-            " order by all",
-            here,
-        ).fetchall()
-        verdicts = con.execute(
-            "select verdict, count(*) from verdicts where build = ? and version = ? group by all order by 2 desc", here
-        ).fetchall()
-    manifest = build.read_manifest()
+def summarise(build: Build) -> Summary:
+    """Gives a build's numbers, read from its files one part at a time."""
     dropped: dict[tuple[str, str], dict[str, int]] = {}
-    for stage, kind, reason, number in reasons:
+    for (stage, kind, reason), number in sorted(build.tally("rejects", "stage", "row_kind", "reason").items()):
         unit = "input" if stage == "tasks" else kind
         into = dropped.setdefault((stage, unit), {})
         into[reason] = into.get(reason, 0) + number
-    order = {"tasks": 0, "sample": 1, "verify": 2, "dedup": 3}
-    rows = [
-        StageRow(stage, unit, int(entered), int(left), dropped.get((stage, unit), {}), int(tokens), float(seconds))
-        for stage, unit, entered, left, tokens, seconds in counts
-    ]
-    rows.sort(key=lambda row: (order.get(row.stage, 9), row.stage, row.unit))
+    rows: dict[tuple[str, str], StageRow] = {}
+    for count in build.iter_rows("stages"):
+        key = (count.stage, count.unit)
+        row = rows.get(key) or StageRow(*key, 0, 0, dropped.get(key, {}), 0, 0.0)
+        rows[key] = StageRow(
+            *key,
+            row.rows_in + count.rows_in,
+            row.rows_out + count.rows_out,
+            row.rejects,
+            row.tokens + count.prompt_tokens + count.completion_tokens,
+            row.seconds + count.seconds,
+        )
+    manifest = build.read_manifest()
     return Summary(
         build=build.name,
         version=build.version,
         status=manifest.status if manifest else "running",
         path=build.path,
-        stages=rows,
-        verdicts=dict(verdicts),
+        stages=sorted(rows.values(), key=lambda row: (_ORDER.get(row.stage, 9), row.stage, row.unit)),
+        verdicts={verdict: number for (verdict,), number in build.tally("verdicts", "verdict").most_common()},
         dataset=f"{build.path}/dataset",
         rows=dict(manifest.exports) if manifest else {},
     )
