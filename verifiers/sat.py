@@ -5,7 +5,6 @@ a letter or `!` and a letter, variable i being chr(65 + i). Any satisfying assig
 alone, so the reference is not looked at.
 """
 
-import re
 import time
 from functools import lru_cache
 from typing import Any
@@ -63,10 +62,6 @@ def _verify(response: str, spec: dict[str, Any]) -> tuple[str, str | None, str]:
     return "correct", bits, ""
 
 
-_CLAUSE = re.compile(r"(?:!?[^!\s])++")
-_LITERAL = re.compile(r"!?[^!]")
-
-
 @lru_cache(maxsize=4096)
 def _clauses(text: str, k: int, n: int | None, l: int | None) -> tuple[Clause, ...]:  # noqa: E741 (Saturn's name)
     """Reads a formula; raises ValueError (a sentence) or TypeError where the spec is unusable."""
@@ -74,18 +69,30 @@ def _clauses(text: str, k: int, n: int | None, l: int | None) -> tuple[Clause, .
         raise ValueError(f"k must be an integer from 1 to {MAX_VARIABLES}")
     if type(text) is not str or len(text) > MAX_FORMULA_CHARS:
         raise ValueError(f"clauses must be a text of at most {MAX_FORMULA_CHARS} characters")
-    clauses = []
-    for i, part in enumerate(text.split("&")):
-        clause = part.strip()
-        variables = [ord(letter) - 65 for letter in clause.replace("!", "")]
-        if not _CLAUSE.fullmatch(clause) or not all(0 <= variable < k for variable in variables):
-            raise ValueError(f"clause {i + 1} is not made of literals over {k} variables")
-        if n is not None and len(variables) != n:
-            raise ValueError(f"clause {i + 1} has not the {n} literals that the spec says")
-        masks = [0, 0]
-        for literal in _LITERAL.findall(clause):
-            masks[len(literal) - 1] |= 1 << (ord(literal[-1]) - 65)
-        clauses.append((masks[0], masks[1]))
+    clauses = [_clause(part.strip(), k, n, i) for i, part in enumerate(text.split("&"), 1)]
     if l is not None and len(clauses) != l:
         raise ValueError(f"{len(clauses)} clauses where the spec says {l}")
     return tuple(clauses)
+
+
+def _clause(text: str, k: int, n: int | None, number: int) -> Clause:
+    masks = [0, 0]
+    literals = negated = 0
+    for letter in text:
+        if letter == "!":
+            if negated:
+                break
+            negated = 1
+            continue
+        variable = ord(letter) - 65
+        if not 0 <= variable < k:
+            negated = 1  # as after a "!" that no letter follows
+            break
+        masks[negated] |= 1 << variable
+        literals += 1
+        negated = 0
+    if negated or not literals:
+        raise ValueError(f"clause {number} is not made of literals over {k} variables")
+    if n is not None and literals != n:
+        raise ValueError(f"clause {number} has not the {n} literals that the spec says")
+    return masks[0], masks[1]
