@@ -30,7 +30,7 @@ def build(
     if as_json:
         print(json.dumps(asdict(summary)))
     else:
-        report.print_table(summary)
+        report.print_table(summary, store)
 
 
 def _plainly(resolved: Resolved, where: str, fresh: bool) -> report.Summary:

@@ -99,8 +99,11 @@ def as_markdown(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def print_table(summary: Summary) -> None:
-    """Prints the table, the verdicts, where the dataset is, and three commands to go on with."""
+def print_table(summary: Summary, store: str | None) -> None:
+    """Prints the table, the verdicts, where the dataset is, and three commands to go on with.
+
+    `store` is what the user gave as --store, None where he gave none.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -114,13 +117,14 @@ def print_table(summary: Summary) -> None:
     print(f"verdicts  {_verdicts(summary)}")
     print(f"dataset   {summary.dataset}  ({_rows(summary)})")
     name = f"{summary.build}@{summary.version}"
+    there = f" --store {store}" if store else ""
     print(
         "\nTry next:\n"
-        '  reasonmill sql "select verdict, count(*), avg(completion_tokens) from traces join verdicts using (trace_id) '
-        'group by all"\n'
-        "  reasonmill why $(reasonmill sql --format csv "
+        f'  reasonmill sql{there} "select verdict, count(*), avg(completion_tokens) from traces '
+        'join verdicts using (trace_id) group by all"\n'
+        f"  reasonmill why{there} $(reasonmill sql{there} --format csv "
         "\"select row_id from rejects where row_kind = 'trace' limit 1\" | tail -1)\n"
-        f"  reasonmill train {name}"
+        f"  reasonmill train{there} {name}"
     )
 
 
