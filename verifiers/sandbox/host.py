@@ -1,0 +1,258 @@
+"""Our side of the zygote: starting one in the best way that this machine allows, and runs in it."""
+
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from catalog.errors import UserError
+from verifiers.sandbox import root
+from verifiers.sandbox.channel import Channel, ready
+from verifiers.sandbox.outcome import Limits
+from verifiers.sandbox.reading import read
+from verifiers.sandbox.root import view
+
+LEVELS = ("limits", "filters", "namespaces")
+"""From the weakest to the strongest."""
+
+START_S = 120.0
+"""How long a zygote may take to be ready, imports included, and a run to begin, on the busiest machine."""
+
+END_S = 10.0
+"""How long the kernel may take to tear down a killed run."""
+
+BUILT_IN = ("verifiers.sandbox.program:main", "verifiers.sandbox.cells:main")
+
+_START = "import sys; sys.path[:] = {modules!r}; from verifiers.sandbox.jail import main; main()"
+_failed: dict[str, str] = {}
+"""Ways that this machine refused, with the reason, so that they are tried once a process."""
+
+
+class Gone(OSError):
+    """The zygote or a run of it cannot be had: nothing is known of the program."""
+
+
+def level_of(way: str) -> str:
+    return "namespaces" if way in ("bubblewrap", "unshare") else way
+
+
+def ways(highest: str) -> list[str]:
+    """Gives the ways to lock a zygote up on this machine, best first."""
+    if sys.platform != "linux":
+        return []
+    found = ["bubblewrap"] if shutil.which("bwrap") else []
+    found += ["unshare", "filters", "limits"]
+    return [w for w in found if LEVELS.index(level_of(w)) <= LEVELS.index(highest) and w not in _failed]
+
+
+class Zygote:
+    """A running zygote. `refused`: why better ways than `way` were not gone."""
+
+    def __init__(self, preload: Sequence[str], entries: Sequence[str], highest: str = "namespaces") -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.owner = os.getpid()
+        for way in ways(highest):
+            try:
+                self._launch(way, list(preload), [*BUILT_IN, *entries])
+            except Gone as error:
+                self.close()
+                _failed[way] = str(error)
+                continue
+            self.way, self.level = way, level_of(way)
+            self.refused = dict(_failed)
+            return
+        raise Gone("no sandbox can be started: " + ("; ".join(_failed.values()) or f"{sys.platform} is not Linux"))
+
+    def _launch(self, way: str, preload: list[str], entries: list[str]) -> None:
+        seen = view()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        owner = os.pidfd_open(os.getpid())
+        config: dict[str, Any] = {
+            "way": way,
+            "control": theirs.fileno(),
+            "owner": owner,
+            "preload": preload,
+            "entries": entries,
+            "readable": seen.readable,
+            "modules": seen.modules,
+            "scratch": "/",
+        }
+        if level_of(way) != "namespaces":
+            self._folder = tempfile.TemporaryDirectory(prefix="reasonmill-", ignore_cleanup_errors=True)
+            os.chmod(self._folder.name, 0o733)  # the zygote may be of another user; names in it are numbers
+            config["scratch"] = self._folder.name
+        python = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
+        command = [python, "-s", "-S", "-P", "-B", "-X", "utf8", "-c", _START.format(modules=seen.modules)]
+        if way == "bubblewrap":
+            command = root.bubblewrap(shutil.which("bwrap") or "bwrap", seen.readable) + command
+        environment = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        if "LD_LIBRARY_PATH" in os.environ:
+            environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+        with theirs:
+            self._process = subprocess.Popen(
+                [*command, json.dumps(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno(), owner],
+                env=environment,
+                cwd="/",
+                start_new_session=True,
+            )
+        os.close(owner)
+        self._control.settimeout(START_S)
+        try:
+            told = json.loads(self._control.recv(1 << 16) or b'{"failed": "ended at once"}')
+        except OSError as error:
+            raise Gone(f"{way}: {error}") from None
+        if "failed" in told:
+            raise Gone(told["failed"])
+        self.landlock = bool(told["landlock"])
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def start(self, entry: str, payload: dict[str, Any], limits: Limits, seconds: float, streams: "Streams") -> "Run":
+        """Starts a run that lives `seconds` at most; raises Gone."""
+        channel, their_channel = socket.socketpair()
+        status, their_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        request = {"entry": entry, "limits": asdict(limits), "seconds": seconds}
+        run = Run(Channel(channel), status, seconds, streams)
+        try:
+            with their_channel, their_status:
+                fds = [their_status.fileno(), their_channel.fileno(), *streams.fds()]
+                socket.send_fds(self._control, [json.dumps(request).encode()], fds)
+            status.settimeout(START_S)
+            told = json.loads(status.recv(1 << 16) or b'{"failed": "the zygote has ended"}')
+        except OSError as error:
+            run.close()
+            raise Gone(f"no run could be started: {error}") from None
+        if "failed" in told:
+            run.close()
+            raise Gone(f"no run could be started: {told['failed']}")
+        run.begin(payload)
+        return run
+
+    def close(self) -> None:
+        """Ends the zygote and all its runs."""
+        if getattr(self, "_process", None) is not None and self.owner == os.getpid():
+            self._control.close()
+            try:
+                self._process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+class Streams:
+    """The files that a run has as stdin, stdout and stderr, and the descriptors it gets besides."""
+
+    def __init__(self, stdin: bytes = b"", others: Sequence[int] = ()) -> None:
+        self.stdin = _memory(stdin) if stdin else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self.out, self.err = _memory(), _memory()
+        self.others = list(others)
+
+    def fds(self) -> list[int]:
+        return [self.stdin, self.out, self.err, *self.others]
+
+    def close(self) -> None:
+        for fd in (self.stdin, self.out, self.err):
+            os.close(fd)
+
+
+def _memory(content: bytes = b"") -> int:
+    fd = os.memfd_create("stream", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    if content:
+        with open(fd, "wb", closefd=False) as file:
+            file.write(content)
+        os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+class Run:
+    """One started run. Use `end` in every case: it kills what is left and frees what the run held here."""
+
+    over = False
+    """Whether it has ended, or sent what is no frame."""
+
+    def __init__(self, channel: Channel, status: socket.socket, seconds: float, streams: Streams) -> None:
+        self._channel, self._status, self._streams = channel, status, streams
+        self._lock = threading.Lock()
+        self._seconds = seconds
+        self.report: dict[str, Any] | None = None
+        self.ended = False
+        self.began = 0.0
+
+    def begin(self, payload: dict[str, Any]) -> None:
+        self.began = time.monotonic()
+        with suppress(OSError):  # it has died already: whoever waits will see
+            self._channel.send_bytes(json.dumps(payload).encode(), until=self.began + self._seconds)
+
+    def send_bytes(self, data: bytes, fds: tuple[int, ...] = ()) -> None:
+        """Sends the entry a frame; OSError where it is gone or does not read before its time is over."""
+        self._channel.send_bytes(data, fds, until=self.began + self._seconds)
+
+    def wait(self, seconds: float, limit: int = 1 << 20) -> bytes | None:
+        """Gives the next frame that the entry sent. None: not in time, past the run's own, or it has ended.
+
+        A frame longer than `limit` bytes ends the run. `over` tells an end from a wait in vain.
+        """
+        until = min(time.monotonic() + seconds, self.began + self._seconds)
+        try:
+            return self._channel.receive(until, limit)
+        except (EOFError, OSError, ValueError):
+            self.over = True
+            return None
+
+    def interrupt(self) -> None:
+        """Sends KeyboardInterrupt."""
+        with suppress(OSError):
+            self._status.send(b"i")
+
+    def end(self) -> int | None:
+        """Kills the whole tree and waits until it is gone. Gives the exit status, negative for a signal; None where
+        the zygote was lost. Calling it again gives the same.
+        """
+        with self._lock:
+            if not self.ended:
+                self.ended = True
+                with suppress(OSError):
+                    self._status.send(b"k")
+                with suppress(OSError, ValueError):
+                    if ready(self._status, select.POLLIN, time.monotonic() + END_S):
+                        self.report = json.loads(self._last_word())
+                self._channel.close()
+                self._status.close()
+        return None if self.report is None else int(self.report["exit"])
+
+    def _last_word(self) -> bytes:
+        try:
+            return self._status.recv(1 << 12)
+        except ConnectionResetError:  # our word crossed the zygote's; its own is in the queue all the same
+            return self._status.recv(1 << 12)
+
+    def output(self, limits: Limits) -> tuple[str, str, bool]:
+        """Gives stdout and stderr, shortened, and whether one of them ran full. After `end`."""
+        (out, full), (err, also) = read(self._streams.out, limits), read(self._streams.err, limits)
+        return out, err, full or also
+
+    def close(self) -> None:
+        self.end()
+        self._streams.close()
+
+
+def require_seconds(seconds: float) -> None:
+    if not 0 < seconds < 1e6:
+        raise UserError(f"a deadline of {seconds!r} seconds: give a number above 0")

@@ -1,0 +1,114 @@
+"""System calls that Python 3.11 does not wrap, by ctypes. Each raises OSError with the call's name where it fails."""
+
+import ctypes
+import os
+import platform
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
+
+_MNT_DETACH = 2
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+_SYS_MOUNT_SETATTR = 442  # the same number on every architecture, as are all calls since 424
+_SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+_SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 4, 24, 38, 47
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_LAST_CAPABILITY = 63
+_CAPABILITY_VERSION_3 = 0x20080522
+
+
+def checked(result: int, what: str) -> int:
+    """Gives `result`, or raises OSError from errno where it is -1."""
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def syscall(number: int, *arguments: object, what: str) -> int:
+    libc.syscall.restype = ctypes.c_long
+    return checked(libc.syscall(ctypes.c_long(number), *arguments), what)
+
+
+def unshare(flags: int) -> None:
+    checked(libc.unshare(flags), "unshare")
+
+
+def setns(fd: int, kind: int) -> None:
+    checked(libc.setns(fd, kind), "setns")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    encoded = [text.encode() if text is not None else None for text in (source, target, kind)]
+    checked(
+        libc.mount(*encoded, ctypes.c_ulong(flags), data.encode() if data else None),
+        f"mount of {source} on {target}",
+    )
+
+
+def bind_read_only(source: str, target: str) -> None:
+    """Shows `source` (a folder with all that is mounted below it, or a file) at `target`, for reading only."""
+    mount(source, target, None, MS_BIND | MS_REC)
+    set_read_only(target)
+
+
+def set_read_only(target: str) -> None:
+    """Makes the mount at `target` and all below it read-only, without set-user-id programs and devices (Linux 5.12)."""
+    attributes = (ctypes.c_uint64 * 4)(MS_RDONLY | MS_NOSUID | MS_NODEV, 0, 0, 0)  # set, clear, propagation, user ns
+    syscall(
+        _SYS_MOUNT_SETATTR,
+        ctypes.c_int(_AT_FDCWD),
+        target.encode(),
+        ctypes.c_uint(_AT_RECURSIVE),
+        attributes,
+        ctypes.c_size_t(32),
+        what="mount_setattr",
+    )
+
+
+def pivot_root(new_root: str) -> None:
+    """Makes `new_root` the root of this mount namespace and lets go of the old one."""
+    os.chdir(new_root)
+    syscall(_SYS_PIVOT_ROOT[platform.machine()], b".", b".", what="pivot_root")
+    checked(libc.umount2(b".", _MNT_DETACH), "umount of the old root")
+    os.chdir("/")
+
+
+def die_with_parent(signal: int) -> None:
+    """Sends `signal` to this process when the thread that forked it ends."""
+    _prctl(_PR_SET_PDEATHSIG, signal)
+
+
+def become_subreaper() -> None:
+    """Makes orphans below this process its own children."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def set_dumpable(dumpable: bool) -> None:
+    """Where False, no core is written and no other process of this user can look into this one."""
+    _prctl(_PR_SET_DUMPABLE, int(dumpable))
+
+
+def no_new_privileges() -> None:
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def drop_capabilities() -> None:
+    """Gives up every capability of this process, those that it could gain by exec included."""
+    for capability in range(_LAST_CAPABILITY + 1):
+        if libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0):
+            break  # past the kernel's last one, or not ours to drop
+    libc.prctl(_PR_CAP_AMBIENT, ctypes.c_ulong(_PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    syscall(_SYS_CAPSET[platform.machine()], header, (ctypes.c_uint32 * 6)(), what="capset")
+
+
+def _prctl(option: int, value: int) -> None:
+    checked(libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl {option}")

@@ -1,0 +1,92 @@
+"""The file system that a sandbox sees: the interpreter, its libraries, our two packages, read-only; nothing else."""
+
+import os
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifiers.sandbox.linux import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, bind_read_only, mount, pivot_root
+
+SCRATCH = "/tmp"
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/lib", "/lib64", "/etc/ld.so.cache")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What may be read, as absolute paths, and where Python finds its modules."""
+
+    readable: list[str]
+    modules: list[str]
+
+
+def view() -> View:
+    """Gives what this interpreter needs: its own files, the site-packages in use, `verifiers` and `catalog`."""
+    sites = [p for p in sys.path if Path(p).name in ("site-packages", "dist-packages") and Path(p).is_dir()]
+    standard = [sysconfig.get_path("stdlib"), f"{sysconfig.get_path('stdlib')}/lib-dynload"]
+    ours = Path(__file__).resolve().parents[2]
+    packages = [str(ours / name) for name in ("verifiers", "catalog")]
+    prefix = os.path.realpath(sys.base_prefix)
+    # A prefix of the system is /usr or /usr/local, of which _SYSTEM names the parts that are needed.
+    own = [] if prefix in ("/usr", "/usr/local") else [prefix]
+    readable = [p for p in [*_SYSTEM, *own, *sites, *packages] if os.path.exists(p)]
+    return View(_outermost(readable), [*standard, *dict.fromkeys(sites), str(ours)])
+
+
+def _outermost(paths: list[str]) -> list[str]:
+    """Leaves out what lies below another path of the list."""
+    kept: list[str] = []
+    for path in sorted(set(paths), key=len):
+        if not any(path.startswith(f"{parent}/") for parent in kept if not os.path.islink(parent)):
+            kept.append(path)
+    return kept
+
+
+def build(readable: list[str]) -> None:
+    """Replaces the root of this mount namespace; needs CAP_SYS_ADMIN over it. Raises OSError."""
+    mount("none", "/", None, 1 << 18 | 1 << 14)  # private, recursively: nothing we mount shows outside
+    new = "/tmp"  # covered by the new root, in this namespace only
+    mount("tmpfs", new, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
+    for path in readable:
+        target = f"{new}{path}"
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if os.path.islink(path):
+            os.symlink(os.readlink(path), target)
+        else:
+            _cover(path, target)
+            bind_read_only(path, target)
+    os.makedirs(f"{new}/dev")
+    for device in DEVICES:
+        _cover(device, f"{new}{device}")
+        mount(device, f"{new}{device}", None, MS_BIND)
+    os.mkdir(f"{new}{SCRATCH}")
+    mount("tmpfs", f"{new}{SCRATCH}", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=555")
+    pivot_root(new)
+    mount("none", "/", None, MS_BIND | 1 | 32 | MS_NOSUID | MS_NODEV)  # read-only, remounted
+
+
+def _cover(source: str, target: str) -> None:
+    """Makes the folder or the empty file over which `source` is mounted."""
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o444))
+
+
+def bubblewrap(tool: str, readable: list[str]) -> list[str]:
+    """Gives the command line that makes the same file system with bubblewrap and runs what follows it inside."""
+    arguments = [tool, "--unshare-net", "--unshare-ipc", "--unshare-uts", "--cap-add", "ALL", "--proc", "/proc"]
+    if os.geteuid() != 0:
+        arguments.insert(1, "--unshare-user")
+    for path in readable:
+        if os.path.islink(path):
+            arguments += ["--symlink", os.readlink(path), path]
+        else:
+            arguments += ["--ro-bind", path, path]
+    for device in DEVICES:
+        arguments += ["--dev-bind", device, device]
+    program = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
+    if not any(program.startswith(f"{p}/") for p in readable):
+        arguments += ["--ro-bind", program, program]
+    return [*arguments, "--size", "4096", "--perms", "0555", "--tmpfs", SCRATCH, "--remount-ro", "/", "--"]

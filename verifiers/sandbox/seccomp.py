@@ -1,0 +1,163 @@
+"""The filter of system calls: what a Python program needs, by name; everything else is refused by the kernel.
+
+An allow-list, so that a call which the kernel gains tomorrow is refused as well. No call that makes a process, runs a
+program, opens a socket, mounts, traces, changes identity or reaches another process is on it. A handful are allowed
+for some arguments only (`_CHECKED`).
+"""
+
+import ctypes
+import errno
+import functools
+import platform
+import socket
+import struct
+
+from verifiers.sandbox.linux import checked, libc
+
+# name, number on x86_64, number on aarch64 ("-": the architecture does not have it)
+_ALLOWED = """
+read 0 63  write 1 64  readv 19 65  writev 20 66  pread64 17 67  pwrite64 18 68  preadv 295 69  pwritev 296 70
+preadv2 327 286  pwritev2 328 287  close 3 57  close_range 436 436  lseek 8 62  sendfile 40 71
+copy_file_range 326 285  open 2 -  openat 257 56  creat 85 -  stat 4 -  fstat 5 80  lstat 6 -  newfstatat 262 79
+statx 332 291  access 21 -  faccessat 269 48  faccessat2 439 439  readlink 89 -  readlinkat 267 78  statfs 137 43
+fstatfs 138 44  dup 32 23  dup2 33 -  dup3 292 24  pipe 22 -  pipe2 293 59  eventfd2 290 19  flock 73 32
+truncate 76 45  ftruncate 77 46  fsync 74 82  fdatasync 75 83  fadvise64 221 223  getdents 78 -  getdents64 217 61
+getcwd 79 17  chdir 80 49  fchdir 81 50  mkdir 83 -  mkdirat 258 34  rmdir 84 -  rename 82 -  renameat 264 38
+renameat2 316 276  unlink 87 -  unlinkat 263 35  link 86 -  linkat 265 37  symlink 88 -  symlinkat 266 36
+chmod 90 -  fchmod 91 52  fchmodat 268 53  utime 132 -  utimes 235 -  utimensat 280 88  umask 95 166
+mmap 9 222  mprotect 10 226  munmap 11 215  mremap 25 216  madvise 28 233  brk 12 214  msync 26 227
+membarrier 324 283  rt_sigaction 13 134  rt_sigprocmask 14 135  rt_sigreturn 15 139  rt_sigpending 127 136
+rt_sigtimedwait 128 137  rt_sigsuspend 130 133  sigaltstack 131 132  pause 34 -  alarm 37 -  setitimer 38 103
+getitimer 36 102  restart_syscall 219 128  set_robust_list 273 99  set_tid_address 218 96  rseq 334 293
+futex 202 98  sched_yield 24 124  sched_getaffinity 204 123  sched_setaffinity 203 122  getcpu 309 168
+arch_prctl 158 -  exit 60 93  exit_group 231 94  wait4 61 260  waitid 247 95  getpid 39 172  getppid 110 173
+gettid 186 178  getuid 102 174  geteuid 107 175  getgid 104 176  getegid 108 177  getgroups 115 158
+getresuid 118 148  getresgid 120 150  getpgrp 111 -  getpgid 121 155  getsid 124 156  capget 125 90  uname 63 160
+sysinfo 99 179  times 100 153  getrusage 98 165  getrlimit 97 163  setrlimit 160 164  getpriority 140 141
+clock_gettime 228 113  clock_getres 229 114  clock_nanosleep 230 115  nanosleep 35 101  gettimeofday 96 169
+time 201 -  getrandom 318 278  epoll_create 213 -  epoll_create1 291 20  epoll_ctl 233 21  epoll_wait 232 -
+epoll_pwait 281 22  epoll_pwait2 441 441  poll 7 -  ppoll 271 73  select 23 -  pselect6 270 72  sendto 44 206
+recvfrom 45 207  sendmsg 46 211  recvmsg 47 212  shutdown 48 210  getsockopt 55 209  getsockname 51 204
+getpeername 52 205
+"""
+
+_CLONE_THREAD = 0x00010000
+_FCNTL_ADD_SEALS, _FCNTL_SETLEASE, _FCNTL_NOTIFY = 1033, 1024, 1026
+_IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
+_PRCTLS = (3, 15, 16, 21, 23, 39)  # GET_DUMPABLE SET_NAME GET_NAME GET_SECCOMP CAPBSET_READ GET_NO_NEW_PRIVS
+_OWN_PID = "own pid"
+
+# name, x86_64, aarch64, which argument, how it is compared, with what
+_CHECKED: list[tuple[str, int, int, int, str, tuple[int | str, ...]]] = [
+    ("clone", 56, 220, 0, "has bits", (_CLONE_THREAD,)),  # threads, never a process
+    ("fcntl", 72, 25, 1, "none of", (_FCNTL_ADD_SEALS, _FCNTL_SETLEASE, _FCNTL_NOTIFY)),
+    ("ioctl", 16, 29, 1, "one of", _IOCTLS),
+    ("prctl", 157, 167, 0, "one of", _PRCTLS),
+    ("kill", 62, 129, 0, "one of", (_OWN_PID,)),
+    ("tgkill", 234, 131, 0, "one of", (_OWN_PID,)),
+    ("prlimit64", 302, 261, 0, "one of", (0,)),
+    ("socketpair", 53, 199, 0, "one of", (socket.AF_UNIX,)),  # asyncio wakes itself up with one
+]
+
+_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_X32_BIT = 0x40000000
+_UNKNOWN_TO_OLD_KERNELS = 424
+"""From this number on a refused call answers ENOSYS: the C library then falls back, from clone3 to clone for one."""
+
+_LOAD, _EQUAL, _ABOVE, _AT_LEAST, _BITS, _RETURN = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
+_ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_PR_SET_SECCOMP, _MODE_FILTER = 22, 2
+
+Instruction = tuple[int, int, int, int]
+"""Of classic BPF: code, jump if true, jump if false, constant."""
+
+
+def offered() -> bool:
+    """Whether this kernel and architecture can filter; needs no privilege and changes nothing."""
+    if platform.machine() not in _AUDIT_ARCH:
+        return False
+    # A null program is refused with EFAULT where filters exist, with EINVAL where they do not.
+    libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, None, 0, 0)
+    return ctypes.get_errno() == errno.EFAULT
+
+
+def install(pid: int) -> None:
+    """Puts the filter on this thread and all that it makes, for good. `pid`: what kill may be used on.
+
+    Needs no_new_privileges first. Raises OSError where the kernel refuses.
+    """
+    count, code = _encoded(pid)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("HxxxxxxP", count, ctypes.addressof(buffer))
+    checked(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, program, 0, 0), "seccomp")
+
+
+@functools.cache
+def _encoded(pid: int) -> tuple[int, bytes]:
+    instructions = program(platform.machine(), pid)
+    return len(instructions), b"".join(struct.pack("HBBI", *i) for i in instructions)
+
+
+def program(machine: str, pid: int) -> list[Instruction]:
+    """Gives the filter for an architecture ("x86_64" or "aarch64")."""
+    column = 1 if machine == "x86_64" else 2
+    refuse = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
+    allow = (_RETURN, 0, 0, _ALLOW)
+    code: list[Instruction] = [
+        (_LOAD, 0, 0, 4),  # the architecture
+        (_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, 0),  # the call's number
+    ]
+    if machine == "x86_64":
+        code += [(_AT_LEAST, 0, 1, _X32_BIT), (_RETURN, 0, 0, _KILL)]
+    numbers = sorted(int(row[column]) for row in _rows() if row[column] != "-")
+    code += _within(_spans(numbers), allow)
+    for entry in _CHECKED:
+        block = _check(entry[3], entry[4], [pid if value == _OWN_PID else int(value) for value in entry[5]])
+        code += [(_EQUAL, 0, len(block), entry[1] if machine == "x86_64" else entry[2]), *block]
+    code += [(_AT_LEAST, 0, 1, _UNKNOWN_TO_OLD_KERNELS), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS), refuse]
+    return code
+
+
+def _rows() -> list[list[str]]:
+    words = _ALLOWED.split()
+    return [words[i : i + 3] for i in range(0, len(words), 3)]
+
+
+def _spans(numbers: list[int]) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], number)
+        else:
+            spans.append((number, number))
+    return spans
+
+
+def _within(spans: list[tuple[int, int]], then: Instruction) -> list[Instruction]:
+    code: list[Instruction] = []
+    for low, high in spans:
+        if low == high:
+            code += [(_EQUAL, 0, 1, low), then]
+        else:
+            code += [(_AT_LEAST, 0, 2, low), (_ABOVE, 1, 0, high), then]
+    return code
+
+
+def _check(argument: int, how: str, values: list[int]) -> list[Instruction]:
+    """Decides by the low half of an argument; each of these arguments is an int to the kernel."""
+    allow, refuse = (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _ERRNO | errno.EPERM)
+    code: list[Instruction] = [(_LOAD, 0, 0, 16 + 8 * argument)]
+    match how:
+        case "has bits":
+            code += [(_BITS, 0, 1, values[0]), allow, refuse]
+        case "one of":
+            for value in values:
+                code += [(_EQUAL, 0, 1, value), allow]
+            code.append(refuse)
+        case "none of":
+            for value in values:
+                code += [(_EQUAL, 0, 1, value), refuse]
+            code.append(allow)
+    return code
