@@ -41,9 +41,11 @@ def _cell(number: int, code: str, scope: dict[str, Any], value: list[str]) -> No
     file = f"<cell {number}>"
     linecache.cache[file] = (len(code), None, code.splitlines(True), file)
     tree = ast.parse(code, file)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
     exec(compiled(tree, "exec", file), scope)  # noqa: S102 (this process is confined)
-    if last is not None:
+    if isinstance(last, ast.Expr):
         result = eval(compiled(ast.Expression(last.value), "eval", file), scope)  # noqa: S307
         if result is not None:
             scope["_"] = result
