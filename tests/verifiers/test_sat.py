@@ -3,11 +3,19 @@
 import gzip
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pysat.examples.optux import OptUx
+from pysat.formula import CNF
+from pysat.solvers import Cadical153
 
+from tests.verifiers.test_unsat import pigeons
+from verifiers.dimacs import write
+from verifiers.judge import Item
+from verifiers.pool import Pool
 from verifiers.sat import verify
 
 SPEC = {"n": 2, "k": 3, "l": 2, "clauses": "!AB & !B!C", "n_solutions": 3}
@@ -116,3 +124,55 @@ json_values = st.recursive(
 @given(st.text(), st.dictionaries(st.sampled_from(["k", "n", "l", "clauses", "x"]), json_values))
 def test_junk_gets_a_verdict_and_never_an_exception(response, spec):
     assert verify(response, "", spec).verdict in ("bad_reference", "unparsable")
+
+
+CASES = [json.loads(line) for line in (Path(__file__).parent / "sat_cases.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_claims_and_certificates_are_judged_by_the_formula(case):
+    judged = verify(f"so \\boxed{{{case['answer']}}}", "", case["spec"])
+    assert judged.verdict == case["verdict"], judged
+    assert judged.verdict == "correct" or judged.detail
+
+
+def test_a_box_in_the_thought_is_no_answer():
+    assert verify("<think>\\boxed{000}</think> done", "", SPEC).verdict == "unparsable"
+    assert verify("\\boxed{011}</think> \\boxed{000}", "", SPEC).verdict == "correct"
+    assert verify("<think>\\boxed{000}", "", SPEC).verdict == "unparsable"
+
+
+def test_files_of_a_solver_are_tasks_models_and_unsat_are_right_and_their_opposites_wrong(shared_data):
+    for row in rows(shared_data / "dimacs_cases.jsonl.gz"):
+        spec = {"dimacs": row["dimacs"]}
+        with Cadical153(bootstrap_with=CNF(from_string=row["dimacs"]).clauses) as solver:
+            model = solver.get_model() if solver.solve() else None
+        unsat = verify("\\boxed{UNSAT}", "", spec).verdict
+        assert unsat == ("correct" if row["status"] == "UNSAT" else "wrong"), row["name"]
+        if model is not None:
+            lines = f"\\boxed{{v {' '.join(map(str, model))} 0}}"
+            assert verify(lines, "", spec).verdict == "correct", row["name"]
+            bits = "".join("01"[literal > 0] for literal in model).ljust(row["n_vars"], "0")
+            assert verify(f"\\boxed{{{bits}}}", "", spec).verdict == "correct", row["name"]
+
+
+@pytest.mark.parametrize("name", ["ph6.cnf", "full7.cnf", "add16.cnf", "elimclash.cnf", "unit5.cnf", "false.cnf"])
+def test_a_mus_of_a_solver_is_a_certificate_and_with_a_clause_more_or_less_it_is_none(name, shared_data):
+    [row] = [row for row in rows(shared_data / "dimacs_cases.jsonl.gz") if row["name"] == name]
+    spec = {"dimacs": row["dimacs"], "asks": "certificate", "answer": "unsat"}
+    formula = CNF(from_string=row["dimacs"])
+    mus = [1] if name == "false.cnf" else OptUx(formula.weighted()).compute()
+    box = "\\boxed{{{}}}".format
+    assert verify(box(", ".join(map(str, mus))), "", spec).verdict == "correct"
+    if len(mus) > 1:
+        assert verify(box(" ".join(map(str, mus[1:]))), "", spec).detail == "these clauses can be satisfied together"
+    others = sorted(set(range(1, len(formula.clauses) + 1)) - set(mus))
+    if others:
+        assert "not minimal" in verify(box(" ".join(map(str, [*mus, others[0]]))), "", spec).detail
+
+
+def test_what_takes_a_solver_long_is_ended_by_the_deadline_of_the_pool():
+    hard = write(pigeons(11))
+    with Pool(workers=1, deadline_s=1.0) as pool:
+        item = Item("sat", "\\boxed{UNSAT}", "", json.dumps({"dimacs": hard}))
+        assert [judged.verdict for judged in pool.judge_many([item])] == ["timeout"]
