@@ -19,7 +19,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from catalog.records import VERDICTS
-from verifiers.judge import VERIFIERS, Item, check_name, essence, fast
+from verifiers import code
+from verifiers.judge import VERIFIERS, Item, check_name, essence, fast, run_program
 from verifiers.verdict import Judgement
 from verifiers.worker import COMMAND_BYTES, KILL, START
 
@@ -89,6 +90,8 @@ class Pool:
 
     def _judge(self, item: Item) -> Judgement:
         """Runs in one of the pool's threads, each of which has a worker of its own."""
+        if item.verifier == code.NAME:  # runs in the sandbox, which has its own processes and clock
+            return run_program(item, self._deadline_s)
         message = json.dumps([item.verifier, item.response, item.reference, item.spec]).encode()
         detail = ""
         for _ in range(2):
