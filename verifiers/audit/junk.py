@@ -1,0 +1,50 @@
+"""Responses that are no answer to any task: none of them may be judged correct, and each must be judged."""
+
+import random
+from collections.abc import Iterator
+
+from verifiers.audit.probe import Case, Probe, boxed
+
+_BINARY = "".join(chr(code) for code in range(32)) * 20
+
+
+def probes(case: Case, others: list[Case], chance: random.Random, heavy: bool) -> Iterator[Probe]:
+    """Gives junk for one case; `heavy` adds what is large, which is worth it for one case only."""
+    junk = {
+        "empty": "",
+        "spaces": " \n\t ",
+        "an empty box": boxed(""),
+        "an open box": "So \\boxed{",
+        "binary": boxed(_BINARY),
+        "NUL": boxed("\x00" * 50),
+        "all of the above": boxed("\\text{all of the above}"),
+        "a refusal": "I'm sorry, but I cannot help with that.",
+        "a placeholder": boxed("\\text{your answer here}"),
+    }
+    if case.reference.strip():
+        junk["the right box before a broken one"] = f"\\boxed{{{case.reference}}} or rather \\boxed{{"
+        junk["many boxes"] = " ".join(f"\\boxed{{{i}}}" for i in range(98_001, 98_060)) + boxed("\\text{one of these}")
+    if case.prompt and (not case.reference.strip() or case.reference.strip() not in case.prompt):
+        if "\\boxed" not in case.prompt:
+            junk["the prompt echoed"] = case.prompt
+        junk["the prompt in a box"] = boxed(case.prompt)
+    if heavy:
+        junk["huge"] = "a" * 1_000_000
+        junk["a huge number"] = boxed("9" * 100_000)
+        junk["nested boxes"] = "\\boxed{" * 10_000 + "1" + "}" * 10_000
+        junk["nested brackets"] = boxed("(" * 5_000 + "1" + ")" * 5_000)
+        junk["nested fractions"] = boxed("\\frac{1}{" * 500 + "1" + "}" * 500)
+        junk["a power tower"] = boxed("9^{9^{9^{9^{9}}}}")
+    for kind, response in junk.items():
+        yield Probe("junk", kind, case.item(response))
+    strangers = [other.reference for other in others if _apart(other.reference, case.reference)]
+    if strangers and case.reference.strip():
+        yield Probe("junk", "another task's answer", case.item(boxed(chance.choice(strangers))))
+
+
+def _apart(a: str, b: str) -> bool:
+    """Tells whether two references are surely not the same answer: two different whole numbers, words or letters."""
+    a, b = a.strip(), b.strip()
+    numbers = a.lstrip("-").isdecimal() and b.lstrip("-").isdecimal()
+    words = a.isalpha() and b.isalpha()
+    return (numbers and int(a) != int(b)) or (words and a.casefold() != b.casefold())

@@ -1,0 +1,33 @@
+r"""Tasks to audit a verifier with, for a user who has none: answers of many kinds, as problem sets write them."""
+
+from verifiers.audit.probe import Case
+
+_MATH = (
+    *("0", "1", "7", "-3", "12", "204", "1000", "52387", "-640", "2025", "1234567"),
+    *("\\frac{1}{2}", "-\\frac{3}{4}", "\\frac{22}{7}", "\\frac{5}{16}", "3/8", "\\frac{101}{3}"),
+    *("0.5", "2.75", "-0.125", "13.6", "25\\%", "12.5\\%"),
+    *("\\sqrt{2}", "3\\sqrt{5}", "2 + \\sqrt{3}", "\\frac{\\sqrt{3}}{2}", "4\\pi", "\\frac{9\\pi}{2}", "6 - 2\\pi"),
+    *("x + 1", "2x^2 - 3x + 1", "(x - 2)(x + 5)", "\\frac{x + 1}{x - 3}", "a^2 + 2ab + b^2", "3n^2", "t^3 - 8"),
+    *("(1, 2)", "(3, -4, 5)", "(0, \\frac{1}{2})", "\\{1, 2, 3\\}", "\\{-1, \\frac{3}{2}\\}"),
+    *("[0, 1)", "(-2, 5]", "[1, \\infty)", "(-\\infty, 3]", "[-\\frac{1}{2}, 4]"),
+)
+_CHOICE = ("A", "B", "C", "D", "E")
+_TEXT = ("Monday", "east", "parallelogram", "Ellipse", "New York", "blue whale")
+_SAT = ((3, "!AB & !B!C"), (4, "AB!C & !A!BD & BC!D & !A!CD"), (5, "AC!E & !ABD & !B!D!E & !ACE & A!BD & BCE"))
+_UNSAT = "p cnf 2 4\n1 2 0\n1 -2 0\n-1 2 0\n-1 -2 0\n"
+
+
+def cases(verifier: str) -> list[Case]:
+    """Gives the bundled cases of a verifier; none for one that has none."""
+    match verifier:
+        case "math":
+            plain = [Case("math", "", reference, {}) for reference in _MATH]
+            return plain + [Case("math", "", letter, {"kind": "choice"}) for letter in _CHOICE]
+        case "sat":
+            formulas = [Case("sat", "", "", {"k": k, "clauses": clauses}) for k, clauses in _SAT]
+            return [*formulas, Case("sat", "", "", {"dimacs": _UNSAT, "answer": "unsat"})]
+        case "choice":
+            return [Case("choice", "", letter, {}) for letter in _CHOICE]
+        case "text":
+            return [Case("text", "", text, {}) for text in _TEXT]
+    return []
