@@ -79,9 +79,9 @@ async def sample(tasks: Sequence[Task], sampler: Sampler) -> Sampled:
     for task, prompt, row in zip(tasks, prompts, keys, strict=True):
         missing = [i for i, key in enumerate(row) if key not in found]
         if missing:
-            owed.append(_ask(task, prompt, row, missing, params, sampler))
+            owed.append((task, prompt, row, missing))
     failures: dict[str, str | Reject] = {}
-    for answered in await _gather(owed):
+    for answered in await _ask_all(owed, params, sampler):
         for key, outcome in answered.items():
             if isinstance(outcome, Completion):
                 found[key] = outcome
@@ -119,16 +119,22 @@ def _prompt(task: Task, sampler: Sampler) -> str:
     return render(sampler.format, template.replace("{prompt}", task.prompt), sampler.thinking)
 
 
-async def _gather(coroutines: Sequence) -> list:
-    """As asyncio.gather, but the first failure cancels the rest and waits for it."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+_Owed = tuple[Task, str, Sequence[str], Sequence[int]]
+"""A task, its prompt, the keys of all its samples, and which of them are missing."""
+
+
+async def _ask_all(owed: Sequence[_Owed], params: str, sampler: Sampler) -> list[dict[str, Completion | Reject | str]]:
+    """Asks for all that is owed, each as soon as it has a slot; the first failure cancels the rest and waits for it."""
+    asked = []
     try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
+        async with asyncio.TaskGroup() as group:
+            for task, prompt, keys, missing in owed:
+                await sampler.slots.acquire()
+                asked.append(group.create_task(_ask(task, prompt, keys, missing, params, sampler)))
+                asked[-1].add_done_callback(lambda _: sampler.slots.release())
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [one.result() for one in asked]
 
 
 async def _ask(
@@ -146,19 +152,18 @@ async def _ask(
         seed=seed_for(sampler.seed, STAGE, [task.task_id, missing[0]]),
         logprobs=settings.logprobs,
     )
-    async with sampler.slots:
-        try:
-            sampler.meter.check()
-            started = time.monotonic()
-            reply = await sampler.teacher.complete(request)
-        except (TransientError, BudgetReached) as error:
-            return {keys[i]: str(error) for i in missing}
-        except TerminalError as error:
-            sampler.progress(len(missing), 0)
-            return {keys[i]: _refused(task, i, str(error), sampler) for i in missing}
-        wall = time.monotonic() - started
-        completions = _completions(task, keys, missing, request, reply, params, wall, sampler)
-        sampler.journal.append(completions)
+    try:
+        sampler.meter.check()
+        started = time.monotonic()
+        reply = await sampler.teacher.complete(request)
+    except (TransientError, BudgetReached) as error:
+        return {keys[i]: str(error) for i in missing}
+    except TerminalError as error:
+        sampler.progress(len(missing), 0)
+        return {keys[i]: _refused(task, i, str(error), sampler) for i in missing}
+    wall = time.monotonic() - started
+    completions = _completions(task, keys, missing, request, reply, params, wall, sampler)
+    sampler.journal.append(completions)
     new_tokens = sum(choice.completion_tokens for choice in reply.choices)
     sampler.meter.add(reply.prompt_tokens, new_tokens)
     sampler.progress(len(missing), new_tokens)
