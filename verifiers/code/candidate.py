@@ -155,7 +155,7 @@ class _Server:
             ability = "class"
         elif hasattr(kind, "__next__"):
             ability = "iterator"
-        elif hasattr(kind, "__call__"):  # noqa: B004 (of the class, not of the object)
+        elif callable(value):
             ability = "callable"
         else:
             ability = "object"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from verifiers.code.proxies import Odd, Remote, RemoteFunction, RemoteIterator, RemoteObject
+from verifiers.code.proxies import Odd, Remote, RemoteFunction, RemoteIterator, RemoteObject, RemoteThing
 from verifiers.code.values import MAX_BYTES, Garbage, NotPlain, decode, dump, encode, load, renew
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
@@ -158,7 +158,8 @@ class Far:
             return RemoteIterator(self, number, kind)
         if ability in ("callable", "class"):
             return RemoteFunction(self, number, kind)
-        raise self.refuse(f"the program gave an object of class {kind!r}, which is no plain data")
+        self.note(f"the program gave an object of class {kind!r}, which is no plain data")
+        return RemoteThing(self, number, kind)
 
     def _named(self, name: str, kind: Any) -> Any:
         match kind:

@@ -1,7 +1,7 @@
 """What stands in the tests for the program's functions, classes and objects: each use of it is a request.
 
-A function under test gives plain data, an iterator, or a function that can be called again; anything else fails the
-test. Objects of the program's own are let in where the tests ask for a class: a name that begins with a capital letter.
+A function under test gives plain data, an iterator, or a function that can be called again; of anything else only its
+truth can be asked. Objects of the program's own are let in where the tests ask for a class: a name that begins with a capital letter.
 They answer for their attributes and methods; compared with plain data they are unequal, and no expected value is ever
 sent to them by an operator, so that no `__eq__` or `__sub__` of the program can decide a test.
 """
@@ -43,6 +43,19 @@ class RemoteFunction(Remote):
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         return self._far_.ask("call", self, *args, **named)  # type: ignore[attr-defined]
+
+
+class RemoteThing(Remote):
+    """An object that a function gave where no class is under test (a `re.Match`): it is true or false, nothing else."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return _exact(self, bool, "bool", self)
+
+    def __getattr__(self, name: str) -> Any:
+        kind = object.__getattribute__(self, "_kind_")
+        raise _refuse(self, f"an object of class {kind!r}, which is no plain data")
 
 
 class RemoteIterator(Remote):

@@ -64,8 +64,11 @@ def judge(program: str, spec: Spec, deadline_s: float) -> Verdict:
                 verdict, _ = run(deadline_s * MARGIN)
         if verdict[0] != "infrastructure":
             break
-    if verdict[0] == "wrong" and "SyntaxError" in verdict[1] and (language := other_language(program)):
-        return "unparsable", f"the program is not Python but looks like {language}"
+    if verdict[0] == "wrong" and ("SyntaxError" in verdict[1] or "IndentationError" in verdict[1]):
+        if language := other_language(program):
+            return "unparsable", f"the program is not Python but looks like {language}"
+        if program.lstrip("\n")[:1] in " \t" and not spec.prompt:
+            return "unparsable", "the code is a function's body alone, and the spec has no prompt that it continues"
     return verdict
 
 
@@ -148,7 +151,7 @@ def _verdict(last: list[Any] | None, reports: _Reports, exits: list[int | None],
         case ["bad", why]:
             return "bad_reference", why
         case ["syntax", text, line]:
-            return "wrong", f"the program does not compile: SyntaxError in line {line}: {text}"
+            return "wrong", f"the program does not compile, in line {line}: {text}"
         case ["failed", "MemoryError", _, line]:
             return "memory", f"out of memory in line {line}, before the first test"
         case ["failed", name, text, line]:

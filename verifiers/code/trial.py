@@ -48,10 +48,12 @@ class _Trial:
     def __init__(self, reports: Reports, far: Far) -> None:
         self.far = far
         self._reports = reports
-        self._done = 0
+        self._done = self._failed = 0
         self._space: dict[str, Any] = {"__name__": "tests", "__case__": self._case}
         self._missing: set[str] = set()
+        self._theirs: set[str] = set()
         self._defined: list[str] = []
+        self._grown = False
 
     def run(self, order: dict[str, Any]) -> list[Any]:
         """Gives the last report; raises Unrunnable, and Odd where the candidate is lost before the first test."""
@@ -63,22 +65,27 @@ class _Trial:
             return answer
         random.seed(0)  # tests that draw at random draw the same every time
         self._bind(sources, codes, entry, order["prompt"])
-        asked = self._prepare(codes[0])
+        self._prepare(codes[0])
         if order["kind"] == "check":
             self._check(codes[2], entry[0])
         else:
-            for number, (code, source) in enumerate(zip(codes[2:], order["tests"], strict=True)):
-                size, before = len(self._space), self.far.asked
-                why = self._attempt(lambda code=code: exec(code, self._space), source)  # noqa: S102 (a task's test)
-                if why and not asked and before == self.far.asked and size == len(self._space) and not self._missing:
-                    raise Unrunnable(f"test {number + 1} fails without asking the program anything: {why}")
-                self._report(why)
-        if not self.far.asked:
-            raise Unrunnable("no test asks the program anything")
+            self._asserts(codes, order["tests"])
         return ["end", self.far.memory]
 
+    def _asserts(self, codes: list[Any], sources: list[str]) -> None:
+        about = [bool(_loaded(code) & self._theirs) for code in codes]
+        if not any(about):
+            raise Unrunnable("no test asks the program anything")
+        for number, source in enumerate(sources, 2):
+            size = len(self._space)
+            why = self._attempt(lambda code=codes[number]: exec(code, self._space), source)  # noqa: S102 (a task's)
+            if why and not (about[0] or about[number] or self.far.gone or size != len(self._space) or self._grown):
+                raise Unrunnable(f"test {number - 1} fails without asking the program anything: {why}")
+            self._grown = self._grown or size != len(self._space)
+            self._report(why)
+
     def _bind(self, sources: list[str], codes: list[Any], entry: list[str], prompt: str) -> None:
-        """Gives the free names of the tests their meaning: helpers of the prompt, modules of ours, else the program's."""
+        """Gives the free names of the tests their meaning: helpers of the prompt, our modules, else the program's."""
         free = _free_names([codes[0], *codes[2:]])
         if prompt:
             exec(codes[1], self._space)  # noqa: S102
@@ -90,6 +97,7 @@ class _Trial:
         found, self._defined = self.far.names(wanted)
         self.far.asked = 0
         self._missing = set(wanted) - found.keys() - _BUILTINS
+        self._theirs = self._missing | found.keys()
         self._space.update(found)
 
     def _builtin_names(self, codes: list[Any]) -> list[str]:
@@ -97,7 +105,7 @@ class _Trial:
         used = [{name for name in _loaded(code) if name in _BUILTINS} for code in codes]
         return sorted(name for name in set.intersection(*used) if not isinstance(getattr(builtins, name), type))
 
-    def _prepare(self, setup: types.CodeType) -> int:
+    def _prepare(self, setup: types.CodeType) -> None:
         try:
             exec(setup, self._space)  # noqa: S102
         except Odd:
@@ -106,7 +114,6 @@ class _Trial:
             if self.far.asked or (isinstance(error, NameError) and error.name in self._missing):
                 raise self.far.refuse(f"the tests' setup fails on it: {self._why(error, '')}") from None
             raise Unrunnable(f"the setup fails: {type(error).__name__}: {error}") from None
-        return self.far.asked
 
     def _check(self, code: types.CodeType, entry: str) -> None:
         stop = self._attempt(lambda: exec(code, self._space), "the test's text")  # noqa: S102
@@ -114,12 +121,13 @@ class _Trial:
             raise Unrunnable(stop or "the test defines no function check")
         if entry in self._missing:
             self._report(self._why(NameError(name=entry), ""))
-            self.far.asked += 1
             return
         before = self._done
         why = self._attempt(lambda: self._space["check"](self._space[entry]), "check()")
         if why or self._done == before:
             self._report(why)
+        if not self.far.asked and not self._failed:
+            raise Unrunnable("check() asks the program nothing")
 
     def _case(self, source: str) -> "_Case":
         return _Case(self, source)
@@ -145,6 +153,7 @@ class _Trial:
 
     def _report(self, why: str | None) -> None:
         self._done += 1
+        self._failed += why is not None
         self._reports.send_bytes(dump(["test", self._done, why and why.encode("utf-8", "replace").decode()]))
 
 
