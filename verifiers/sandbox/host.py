@@ -85,6 +85,7 @@ class Zygote:
             "entries": entries,
             "readable": seen.readable,
             "modules": seen.modules,
+            "moved": level_of(way) == "namespaces",
             "scratch": "/",
         }
         if level_of(way) != "namespaces":
@@ -92,7 +93,8 @@ class Zygote:
             os.chmod(self._folder.name, 0o733)  # the zygote may be of another user; names in it are numbers
             config["scratch"] = self._folder.name
         python = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
-        command = [python, "-s", "-S", "-P", "-B", "-X", "utf8", "-c", _START.format(modules=seen.modules)]
+        modules = [*map(root.inside, seen.modules)] if way == "bubblewrap" else seen.modules
+        command = [python, "-s", "-S", "-P", "-B", "-X", "utf8", "-c", _START.format(modules=modules)]
         if way == "bubblewrap":
             command = root.bubblewrap(shutil.which("bwrap") or "bwrap", seen.readable) + command
         environment = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -117,6 +119,9 @@ class Zygote:
             raise Gone(f"{way}: {error}") from None
         if "failed" in told:
             raise Gone(told["failed"])
+        if "absent" in told:
+            self.close()
+            raise UserError(f"The sandbox cannot import what it should have ready: {told['absent']}.")
         self.landlock = bool(told["landlock"])
 
     def alive(self) -> bool:

@@ -41,6 +41,8 @@ def main() -> None:
         with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
             score.write("1000")  # where memory ends, ours go first
         _lock_up(config)
+        if config["moved"]:
+            _move(config)
     except OSError as error:
         control.send(json.dumps({"failed": f"{config['way']}: {error}"}).encode())
         sys.exit(1)
@@ -72,6 +74,16 @@ def _lock_up(config: dict[str, Any]) -> None:
     if inside:
         _wait_for(inside, config["control"], config["owner"])
     linux.die_with_parent(signal.SIGKILL)
+
+
+def _move(config: dict[str, Any]) -> None:
+    """Looks for files where they stand in the sandbox, also those of packages that are imported already."""
+    config["readable"] = [root.inside(path) for path in config["readable"]]
+    sys.path[:] = [root.inside(path) for path in config["modules"]]
+    sys.path_importer_cache.clear()
+    for module in list(sys.modules.values()):
+        if isinstance(folders := getattr(module, "__path__", None), list):
+            folders[:] = map(root.inside, folders)
 
 
 def _wait_for(inside: int, *fds: int) -> None:

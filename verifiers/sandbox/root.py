@@ -34,6 +34,11 @@ def view() -> View:
     return View(_outermost(readable), [*standard, *dict.fromkeys(sites), str(ours)])
 
 
+def inside(path: str) -> str:
+    """Gives where a host's path stands in the sandbox: what lies under the scratch folder would be covered by it."""
+    return f"/moved{path}" if path.startswith(f"{SCRATCH}/") else path
+
+
 def _outermost(paths: list[str]) -> list[str]:
     """Leaves out what lies below another path of the list."""
     kept: list[str] = []
@@ -46,10 +51,10 @@ def _outermost(paths: list[str]) -> list[str]:
 def build(readable: list[str]) -> None:
     """Replaces the root of this mount namespace; needs CAP_SYS_ADMIN over it. Raises OSError."""
     mount("none", "/", None, 1 << 18 | 1 << 14)  # private, recursively: nothing we mount shows outside
-    new = "/tmp"  # covered by the new root, in this namespace only
+    new = "/sys"  # covered by the new root, in this namespace only; nothing that is mounted below comes from there
     mount("tmpfs", new, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
     for path in readable:
-        target = f"{new}{path}"
+        target = f"{new}{inside(path)}"
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if os.path.islink(path):
             os.symlink(os.readlink(path), target)
@@ -81,9 +86,9 @@ def bubblewrap(tool: str, readable: list[str]) -> list[str]:
         arguments.insert(1, "--unshare-user")
     for path in readable:
         if os.path.islink(path):
-            arguments += ["--symlink", os.readlink(path), path]
+            arguments += ["--symlink", os.readlink(path), inside(path)]
         else:
-            arguments += ["--ro-bind", path, path]
+            arguments += ["--ro-bind", path, inside(path)]
     for device in DEVICES:
         arguments += ["--dev-bind", device, device]
     program = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]

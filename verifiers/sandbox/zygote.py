@@ -61,9 +61,13 @@ def main(control: socket.socket, config: dict[str, Any]) -> None:
             raise OSError("this kernel or processor offers no seccomp filter")
         if way == "filters" and not layers.landlock:
             raise OSError("this kernel offers no Landlock")
-        table = _import(config["preload"], config["entries"])
-    except (OSError, ImportError, AttributeError) as error:
+    except OSError as error:
         control.send(json.dumps({"failed": f"{way}: {error}"}).encode())
+        return
+    try:
+        table = _import(config["preload"], config["entries"])
+    except (ImportError, AttributeError) as error:
+        control.send(json.dumps({"absent": str(error)}).encode())
         return
     os.environ.clear()
     os.environ.update(LANG="C.UTF-8")
