@@ -1,9 +1,9 @@
 """What stands in the tests for the program's functions, classes and objects: each use of it is a request.
 
 A function under test gives plain data, an iterator, or a function that can be called again; of anything else only its
-truth can be asked. Objects of the program's own are let in where the tests ask for a class: a name that begins with a capital letter.
-They answer for their attributes and methods; compared with plain data they are unequal, and no expected value is ever
-sent to them by an operator, so that no `__eq__` or `__sub__` of the program can decide a test.
+truth can be asked. Objects of the program's own are let in where the tests ask for a class, a name that begins with a
+capital letter. They answer for their attributes and methods; compared with plain data they are unequal, and no expected
+value is ever sent to them by an operator, so that no `__eq__` or `__sub__` of the program can decide a test.
 """
 
 from typing import Any, Protocol

@@ -4,67 +4,57 @@ Candidates and tests are forked from two different warm processes. What the test
 """
 
 import atexit
-import functools
 import os
+import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from verifiers.code import stdio
 from verifiers.code.program import completed, other_language
 from verifiers.code.spec import Spec
-from verifiers.code.values import Garbage, load
-from verifiers.sandbox import Gone, Limits, Run, Sandbox
+from verifiers.code.trials import ENTRY, Trials
+from verifiers.code.values import Garbage, NotPlain, dump, load
+from verifiers.sandbox import Limits, Run, Sandbox
 
 Verdict = tuple[str, str]
 """Verdict and its reason."""
 
-CANDIDATE, TRIAL = "verifiers.code.candidate:main", "verifiers.code.trial:main"
+CANDIDATE = "verifiers.code.candidate:main"
 MODULES = ("collections", "datetime", "heapq", "itertools", "math", "random", "re", "string", "typing")
 """Imported once for all programs: most of them ask for these."""
 
 MAX_TOTAL_S = 600.0
 MARGIN = 4.0
-"""A program that was too slow by the clock, but had little of the processor, gets so many times the deadline."""
+"""Where the machine was busy and a program had less than its core, it gets so many times the deadline by the clock, and
+as much of the processor as before."""
 
-STARVED = 0.5
-"""Share of the deadline that it must have computed, or else the machine may be to blame."""
-
+OWN_CORE = 0.9
 TRIES = 2
 _GONE = "the program ended its process"
+_SYNTAX = "the program does not compile"
 
-
-@functools.cache
-def _sandboxes() -> tuple[Sandbox, Sandbox]:
-    """The one that forks candidates and the one that forks tests, shared by this process."""
-    found = Sandbox(preload=MODULES, entries=[CANDIDATE]), Sandbox(preload=(), entries=[TRIAL])
-    for sandbox in found:
-        atexit.register(sandbox.close)
-    return found
-
-
+_candidates = Sandbox(preload=MODULES, entries=[CANDIDATE])
+_judges = Sandbox(preload=(), entries=[ENTRY])
+_trials = Trials(_judges)
 _slots = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
+for _sandbox in (_candidates, _judges):
+    atexit.register(_sandbox.close)
 
 
 def judge(program: str, spec: Spec, deadline_s: float) -> Verdict:
     """Runs a program against its tests. Waiting for a turn is no part of the deadline; lost runs are tried again."""
     text = completed(program, spec.prompt, spec.entry_point)
-    run: Callable[[float], tuple[Verdict, float]]
-    if spec.kind == "stdio":
-        run = functools.partial(stdio.judge, _sandboxes()[0], text, spec)
-    else:
-        run = functools.partial(_judge, text, spec)
     verdict: Verdict = "infrastructure", ""
     for _ in range(TRIES):
         with _slots:
-            verdict, cpu_s = run(deadline_s)
-            if verdict[0] == "timeout" and cpu_s < STARVED * deadline_s and _busy():
-                verdict, _ = run(deadline_s * MARGIN)
+            verdict, share = _run(text, spec, deadline_s, 1.0)
+            if verdict[0] == "timeout" and share < OWN_CORE and _busy():
+                verdict, _ = _run(text, spec, deadline_s, MARGIN)
         if verdict[0] != "infrastructure":
             break
-    if verdict[0] == "wrong" and ("SyntaxError" in verdict[1] or "IndentationError" in verdict[1]):
+    if verdict[0] == "wrong" and verdict[1].startswith((_SYNTAX, stdio.SYNTAX)):
         if language := other_language(program):
             return "unparsable", f"the program is not Python but looks like {language}"
         if program.lstrip("\n")[:1] in " \t" and not spec.prompt:
@@ -76,13 +66,13 @@ def _busy() -> bool:
     return os.getloadavg()[0] > len(os.sched_getaffinity(0)) / 2
 
 
-def _judge(program: str, spec: Spec, deadline_s: float) -> tuple[Verdict, float]:
-    """Gives the verdict, and the seconds of processor time that the two processes had."""
+def _run(program: str, spec: Spec, deadline_s: float, margin: float) -> tuple[Verdict, float]:
+    """Gives the verdict, and the share of a core that the program had, 0 where it is not known."""
+    if spec.kind == "stdio":
+        return stdio.judge(_candidates, program, spec, deadline_s * margin), 0.0
     each = spec.seconds
-    total_s = deadline_s if each is None else min(each * max(1, len(spec.tests)) + deadline_s, MAX_TOTAL_S)
+    total_s = deadline_s if each is None else min(each * len(spec.tests) + deadline_s, MAX_TOTAL_S)
     limits = Limits(memory_mb=spec.memory_mb, cpu_s=total_s + 1)
-    candidates, trials = _sandboxes()
-    ours, theirs = socket.socketpair()
     order = {
         "kind": spec.kind,
         "setup": spec.setup,
@@ -92,21 +82,30 @@ def _judge(program: str, spec: Spec, deadline_s: float) -> tuple[Verdict, float]
         "classes": spec.classes,
         "program": program,
     }
-    runs: list[Run] = []
+    reports = _Reports()
+    candidate: Run | None = None
     try:
+        ours, theirs = socket.socketpair()
         with ours, theirs:
-            runs.append(candidates.start(CANDIDATE, {}, [theirs.fileno()], total_s + 2, limits=limits))
-            runs.append(trials.start(TRIAL, order, [ours.fileno()], total_s + 2, limits=limits))
-        reports = _Reports()
-        last = _follow(runs[1], reports, total_s, each)
-        exits = [run.end() for run in runs]
-        cpu_s = sum(float((run.report or {}).get("cpu_s", 0.0)) for run in runs)
-        return _verdict(last, reports, exits, total_s if each is None else each), cpu_s
-    except Gone as error:
+            candidate = _candidates.start(CANDIDATE, {}, [theirs.fileno()], total_s * margin + 2, limits=limits)
+            trial, count = _trials.take(dump(order), [ours.fileno()])
+        last = _follow(trial, reports, total_s * margin, each and each * margin)
+        code = candidate.end()
+        if last is not None and last[:2] == ["last", True]:
+            _trials.keep(trial, count)
+        else:
+            trial.close()
+        cpu_s = float((candidate.report or {}).get("cpu_s", 0.0))
+        if code == -signal.SIGKILL and cpu_s > total_s:
+            last = None
+        return _verdict(last, reports, code, each or total_s), cpu_s / total_s
+    except NotPlain:
+        return ("bad_reference", "the tests and the program are too long"), 1.0
+    except OSError as error:  # sandbox.Gone too
         return ("infrastructure", str(error)), 0.0
     finally:
-        for run in runs:
-            run.close()
+        if candidate is not None:
+            candidate.close()
 
 
 class _Reports:
@@ -129,7 +128,7 @@ class _Reports:
 
 def _follow(trial: Run, reports: _Reports, total_s: float, each_s: float | None) -> list[Any] | None:
     """Reads reports until the last one, None past the time, ["ended"] where the tests' process is gone."""
-    until = trial.began + total_s
+    until = time.monotonic() + total_s
     while True:
         now = time.monotonic()
         frame = trial.wait(min(until - now, each_s or total_s))
@@ -144,33 +143,31 @@ def _follow(trial: Run, reports: _Reports, total_s: float, each_s: float | None)
         reports.add(report[2])
 
 
-def _verdict(last: list[Any] | None, reports: _Reports, exits: list[int | None], limit_s: float) -> Verdict:
-    match last:
+def _verdict(last: list[Any] | None, reports: _Reports, code: int | None, limit_s: float) -> Verdict:
+    match last if last is None else last[2:]:
         case None:
             return "timeout", reports.line(f"test {reports.done + 1} ran longer than {limit_s:g} s")
         case ["bad", why]:
             return "bad_reference", why
         case ["syntax", text, line]:
-            return "wrong", f"the program does not compile, in line {line}: {text}"
+            return "wrong", f"{_SYNTAX}, in line {line}: {text}"
         case ["failed", "MemoryError", _, line]:
             return "memory", f"out of memory in line {line}, before the first test"
         case ["failed", name, text, line]:
             return "wrong", f"the program fails before the first test, in line {line}: {name}: {text}"
         case ["lost", why]:
-            return _of_the_dead(exits[0], f"{why}, before the first test", why)
+            return _of_the_dead(code, f"{why}, before the first test", why)
         case ["end", memory]:
             if not reports.first:
                 return "correct", reports.line()
             if memory:
                 return "memory", reports.line()
-            return _of_the_dead(exits[0], reports.line(), reports.first)
-    return "infrastructure", f"the tests' process ended (exit status {exits[1]})"
+            return _of_the_dead(code, reports.line(), reports.first)
+    return "infrastructure", "the tests' process ended"
 
 
 def _of_the_dead(code: int | None, detail: str, why: str) -> Verdict:
     """A program that ends itself is wrong; one that a fault ends has crashed; one that the kernel ends ran too long."""
     if _GONE not in why or code is None or code >= 0:
         return "wrong", detail
-    if code == -24:
-        return "timeout", f"{detail} (out of processor time)"
     return ("wrong" if code == -9 else "crash"), f"{detail} (signal {-code})"

@@ -7,10 +7,12 @@ from verifiers.code.spec import Spec
 from verifiers.sandbox import Sandbox
 
 MAX_TOTAL_S = 600.0
+SYNTAX = "the program is no Python"
+_COMPILING = ("SyntaxError", "IndentationError", "TabError")
 
 
-def judge(sandbox: Sandbox, program: str, spec: Spec, deadline_s: float) -> tuple[tuple[str, str], float]:
-    """Gives verdict and reason, and the seconds that it computed at least; stops at the first case out of time.
+def judge(sandbox: Sandbox, program: str, spec: Spec, deadline_s: float) -> tuple[str, str]:
+    """Gives verdict and reason; stops at the first case that is out of time.
 
     Expected outputs stay here. Trailing white space and empty lines at the end are not compared.
     """
@@ -22,9 +24,11 @@ def judge(sandbox: Sandbox, program: str, spec: Spec, deadline_s: float) -> tupl
         outcome = sandbox.run(program, given, allowed)
         left -= min(time.monotonic() - began, outcome.ms / 1e3)
         if outcome.status == "infrastructure":
-            return ("infrastructure", outcome.error or "no sandbox"), 0.0
+            return "infrastructure", outcome.error or "no sandbox"
         if outcome.status == "timeout":
-            return ("timeout", f"{passed} of {number} cases pass; case {number} ran longer than {allowed:.3g} s"), 0.0
+            return "timeout", f"{passed} of {number} cases pass; case {number} ran longer than {allowed:.3g} s"
+        if outcome.status == "exception" and number == 1 and (outcome.error or "").startswith(_COMPILING):
+            return "wrong", f"{SYNTAX}: {outcome.error}"
         if outcome.status == "ok" and same(outcome.stdout, expected, spec.tolerance):
             passed += 1
             continue
@@ -35,7 +39,9 @@ def judge(sandbox: Sandbox, program: str, spec: Spec, deadline_s: float) -> tupl
             if worst == "crash" and "signal" not in (outcome.error or ""):
                 worst = "wrong"  # it ended itself
     line = f"{passed} of {len(spec.cases)} cases pass"
-    return (("correct", line) if not first else (worst, f"{line}; first failure: {first}")), 0.0
+    if not first:
+        return "correct", line
+    return worst, f"{line}; first failure: {first}"
 
 
 def same(printed: str, expected: str, tolerance: float | None) -> bool:

@@ -1,7 +1,7 @@
 """The tests' process: runs setup and assertions against the candidate across the channel, and reports on each.
 
 Runs inside the sandbox too. The tests come straight from our process and pass through none that forks candidates.
-Reports: `["test", number, why]` (why is null where it passed), at last `["end", ...]`.
+Reports: `["test", number, why]` (why is null where it passed), at last `["last", whether it goes on, ...]`.
 """
 
 import ast
@@ -15,37 +15,45 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from verifiers.code.far import Far
+from verifiers.code.harmless import harmless
 from verifiers.code.proxies import Odd
-from verifiers.code.values import dump
+from verifiers.code.values import dump, load
 
 _BUILTINS = set(dir(builtins))
 _SHOWN = 200
-
-
-class Reports(Protocol):
-    """Where the reports go."""
-
-    def send_bytes(self, data: bytes) -> None: ...
 
 
 class Unrunnable(Exception):
     """The tests cannot run, whatever the program is."""
 
 
-def main(payload: dict[str, Any], control: Reports, fds: Sequence[int]) -> None:
-    """Runs the tests in `payload` against the candidate at the other end of the socket `fds[0]`."""
-    trial = _Trial(control, Far(Connection(fds[0]), payload["classes"]))
-    try:
-        report = trial.run(payload)
-    except Unrunnable as error:
-        report = ["bad", str(error)[:500]]
-    except Odd:
-        report = ["lost", trial.far.fault]
-    control.send_bytes(dump(report))
+class Control(Protocol):
+    """Our process: orders come from it, each with the candidate's socket; reports go to it."""
+
+    def recv_bytes(self) -> bytes: ...
+    def received_fds(self) -> list[int]: ...
+    def send_bytes(self, data: bytes) -> None: ...
+
+
+def main(payload: dict[str, Any], control: Control, fds: Sequence[int]) -> None:
+    """Carries out one order after the other, until one may have changed this process."""
+    while True:
+        order = load(control.recv_bytes())
+        with Connection(control.received_fds()[0]) as connection:
+            trial = _Trial(control, Far(connection, order["classes"]))
+            try:
+                report = trial.run(order)
+            except Unrunnable as error:
+                report = ["bad", str(error)[:500]]
+            except Odd:
+                report = ["lost", trial.far.fault]
+        control.send_bytes(dump(["last", trial.clean, *report]))
+        if not trial.clean:
+            return
 
 
 class _Trial:
-    def __init__(self, reports: Reports, far: Far) -> None:
+    def __init__(self, reports: Control, far: Far) -> None:
         self.far = far
         self._reports = reports
         self._done = self._failed = 0
@@ -54,11 +62,13 @@ class _Trial:
         self._theirs: set[str] = set()
         self._defined: list[str] = []
         self._grown = False
+        self.clean = False
 
     def run(self, order: dict[str, Any]) -> list[Any]:
         """Gives the last report; raises Unrunnable, and Odd where the candidate is lost before the first test."""
         sources = [order["setup"], order["prompt"], *order["tests"]]
         codes = _compiled(sources, order["kind"])
+        self.clean = not order["prompt"] and harmless(sources)
         entry = [order["entry_point"]] if order["kind"] == "check" else []
         answer = self.far.load(order["program"])
         if answer[0] != "loaded":
@@ -138,6 +148,7 @@ class _Trial:
         try:
             run()
         except BaseException as error:
+            self.clean = self.clean and not isinstance(error, MemoryError)
             return self._why(error, source)
         return None if self.far.fault is None else f"{source[:_SHOWN]}: {self.far.fault}"
 
