@@ -50,7 +50,7 @@ def _machine() -> Iterator[Finding]:
     yield Finding("memory", True, f"{memory.total / 2**30:.1f} GiB, {memory.available / 2**30:.1f} GiB available")
     yield _gpu()
     yield _vllm(_vllm_python(None))
-    yield _sandbox()
+    yield from _sandbox()
 
 
 def _gpu() -> Finding:
@@ -81,28 +81,14 @@ def _vllm(python: str, needed: bool = False) -> Finding:
     )
 
 
-def _sandbox() -> Finding:
-    """What could hold untrusted programs; no stage of this version runs any."""
-    offers = []
-    if shutil.which("bwrap"):
-        offers.append("bubblewrap")
-    unshare = shutil.which("unshare")
-    if unshare and subprocess.run([unshare, "-rn", "true"], capture_output=True).returncode == 0:
-        offers.append("user namespaces")
-    if Path("/sys/kernel/security/landlock").exists() or "landlock" in _text("/sys/kernel/security/lsm"):
-        offers.append("Landlock")
-    if "Seccomp:" in _text("/proc/self/status"):
-        offers.append("seccomp")
-    return Finding(
-        "sandbox", bool(offers), ", ".join(offers) or "none of bubblewrap, user namespaces, Landlock, seccomp"
-    )
+def _sandbox() -> Iterator[Finding]:
+    """What holds untrusted programs here, tried by starting a sandbox."""
+    from verifiers.sandbox import level, protections
 
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""
+    reached = level()
+    yield Finding("sandbox", bool(reached), f"level {reached}" if reached else "none can be started")
+    for layer in protections():
+        yield Finding(f"sandbox {layer.name}", layer.held, layer.detail)
 
 
 def _models() -> Iterator[Finding]:

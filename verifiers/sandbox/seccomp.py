@@ -92,6 +92,12 @@ def install(pid: int) -> None:
     checked(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, program, 0, 0), "seccomp")
 
 
+def prepare() -> None:
+    """Makes the filter of a first process of a namespace, so that forks find it ready."""
+    if offered():
+        _encoded(1)
+
+
 @functools.cache
 def _encoded(pid: int) -> tuple[int, bytes]:
     instructions = program(platform.machine(), pid)

@@ -73,6 +73,7 @@ def main(control: socket.socket, config: dict[str, Any]) -> None:
     os.environ.update(LANG="C.UTF-8")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     linux.become_subreaper()
+    seccomp.prepare()
     _settle(config["proc"])
     base_bytes = int(_own("statm", config["proc"]).split()[0]) * os.sysconf("SC_PAGE_SIZE")
     os.close(config["proc"])
