@@ -4,8 +4,9 @@ import re
 import textwrap
 
 MAX_CHARS = 1_000_000
+MAX_RESPONSE_CHARS = 4_000_000
 
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n`]*$", re.M)
+_FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n`]*$", re.M)
 _PYTHON = {"python", "py", "python3", "py3", "python2"}
 _LOOKS_LIKE_CODE = re.compile(
     r"^[ \t]*(?:(?:async +)?def +\w+ *\(|class +\w+ *[(:]|import +\w|from +[\w.]+ +import\b|@\w|return\b"
@@ -28,6 +29,8 @@ class NoProgram(ValueError):
 def extract(response: str) -> str:
     """Gives the program's text; raises NoProgram."""
     part = _after_thought(response)
+    if len(part) > MAX_RESPONSE_CHARS:
+        raise NoProgram(f"limit: the answer has more than {MAX_RESPONSE_CHARS} characters")
     blocks = _blocks(part)
     python = [text for tag, text in blocks if tag in _PYTHON] or [text for tag, text in blocks if not tag]
     if python:
@@ -75,14 +78,19 @@ def _after_thought(response: str) -> str:
 def _blocks(text: str) -> list[tuple[str, str]]:
     """Gives tag and text of each fenced block; one that is not closed ends with the text."""
     blocks: list[tuple[str, str]] = []
-    opened: tuple[str, str, int] | None = None
+    opened: tuple[str, str, str, int] | None = None
     for match in _FENCE.finditer(text):
-        mark, tag = match[1], match[2].lower()
+        indent, mark, tag = match[1], match[2], match[3].lower()
         if opened is None:
-            opened = mark, tag, match.end() + 1
-        elif mark.startswith(opened[0]) and not tag:
-            blocks.append((opened[1], text[opened[2] : match.start()]))
+            opened = indent, mark, tag, match.end() + 1
+        elif mark.startswith(opened[1]) and not tag:
+            blocks.append((opened[2], _unindented(text[opened[3] : match.start()], opened[0])))
             opened = None
     if opened is not None:
-        blocks.append((opened[1], text[opened[2] :]))
+        blocks.append((opened[2], _unindented(text[opened[3] :], opened[0])))
     return blocks
+
+
+def _unindented(text: str, indent: str) -> str:
+    """A block in a list is indented as its fence is."""
+    return "".join(line.removeprefix(indent) for line in text.splitlines(keepends=True)) if indent else text

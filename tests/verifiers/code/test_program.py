@@ -17,7 +17,8 @@ from verifiers.code.program import NoProgram, completed, extract
         ("It is\n```python\nx = 1", "x = 1"),
         ("~~~python\nx = 1\n~~~", "x = 1\n"),
         ("````python\ns = '''\n```\n'''\n````", "s = '''\n```\n'''\n"),
-        ("  ```Python3\n  x = 1\n  ```", "  x = 1\n  "),
+        ("  ```Python3\n  x = 1\n  ```", "x = 1\n"),
+        ("1. so\n   ```python\n   def f():\n       return 1\n   ```", "def f():\n    return 1\n"),
         ("<think>```python\nx = 1\n```</think>```python\nx = 2\n```", "x = 2\n"),
         ("def f(x):\n    return x", "def f(x):\n    return x"),
         ("print(input())", "print(input())"),
@@ -38,7 +39,9 @@ def test_extraction(response, program):
         ("```cpp\nint main() {}\n```", "'cpp'"),
         ("<think>```python\nx = 1\n```", "the thought never ends"),
         ("x = 1\n" * 300_000, "limit"),
+        ("```\n" * 12_000_000, "limit"),
     ],
+    ids=lambda value: value[:20],
 )
 def test_no_program_is_unparsable_with_a_sentence(response, reason):
     with pytest.raises(NoProgram, match=reason):
