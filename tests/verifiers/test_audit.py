@@ -135,6 +135,15 @@ def test_probes_of_a_formula_are_what_trying_all_assignments_says(k):
             assert right == (probe.family == "paraphrase"), (text, probe)
 
 
+def test_a_faulty_code_verifier_is_found_and_the_real_one_makes_no_fault():
+    report = audit(cases("code"), judging(lambda a, b: "correct"))
+    mutants = {line.kind for line in report.lines if line.family == "mutant" and line.faults}
+    assert {"comparison", "operator", "result", "broken", "equal to anything", "a forged success"} <= mutants
+    with Pool(workers=1) as pool:
+        report = audit(cases("code"), pool.judge_many)
+    assert [line for line in report.lines if line.faults or line.unjudged] == []
+
+
 def test_probes_of_letters_and_words_change_or_keep_them():
     for case in (*cases("choice"), *cases("text")):
         make = word_probes.choice_probes if case.verifier == "choice" else word_probes.text_probes

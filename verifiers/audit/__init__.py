@@ -1,8 +1,8 @@
 """A verifier audited: what it says of right answers written differently, of wrong answers, and of junk.
 
-Probes are proven by other ways than the verifier's (`reading`, a solver, plain comparison). A **false accept** is a
-mutant or junk that is judged correct, a **false reject** a paraphrase that is judged wrong or unparsable. Verdicts that
-may feed no label (timeout, memory, crash, infrastructure, bad_reference) are counted apart.
+Probes are proven by other ways than the verifier's: `reading`, a solver, a naive run, plain comparison. A **false
+accept** is a mutant or junk that is judged correct, a **false reject** a paraphrase that is judged wrong or unparsable.
+Verdicts that may feed no label (timeout, memory, crash, infrastructure, bad_reference) are counted apart.
 """
 
 import random
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from verifiers.audit import junk, math_probes, sat_probes, word_probes
+from verifiers.audit import code_probes, junk, math_probes, sat_probes, word_probes
 from verifiers.audit.probe import Case, Probe
 from verifiers.judge import Item
 from verifiers.verdict import Judgement
@@ -117,6 +117,8 @@ def _of_verifier(case: Case, chance: random.Random) -> Iterator[Probe]:
             yield from math_probes.probes(case, chance)
         case ("sat", _):
             yield from sat_probes.probes(case, chance)
+        case ("code", _):
+            yield from code_probes.probes(case, chance)
 
 
 def _example(probe: Probe, judged: Judgement) -> str:

@@ -1,9 +1,13 @@
 """Responses that are no answer to any task: none of them may be judged correct, and each must be judged."""
 
 import random
+import re
 from collections.abc import Iterator
 
 from verifiers.audit.probe import Case, Probe, boxed
+
+_FORMULA = re.compile(r"[$\\+*/^=−×]|\s-\s")
+"""A prompt with a formula may state an equal of its answer: "Evaluate $2 + 3$"."""
 
 _BINARY = "".join(chr(code) for code in range(32)) * 20
 
@@ -24,9 +28,8 @@ def probes(case: Case, others: list[Case], chance: random.Random, heavy: bool) -
     if case.reference.strip():
         junk["the right box before a broken one"] = f"\\boxed{{{case.reference}}} or rather \\boxed{{"
         junk["many boxes"] = " ".join(f"\\boxed{{{i}}}" for i in range(98_001, 98_060)) + boxed("\\text{one of these}")
-    if case.prompt and (not case.reference.strip() or case.reference.strip() not in case.prompt):
-        if "\\boxed" not in case.prompt:
-            junk["the prompt echoed"] = case.prompt
+    if case.prompt and _tells_no_answer(case):
+        junk["the prompt echoed"] = case.prompt
         junk["the prompt in a box"] = boxed(case.prompt)
     if heavy:
         junk["huge"] = "a" * 1_000_000
@@ -37,9 +40,17 @@ def probes(case: Case, others: list[Case], chance: random.Random, heavy: bool) -
         junk["a power tower"] = boxed("9^{9^{9^{9^{9}}}}")
     for kind, response in junk.items():
         yield Probe("junk", kind, case.item(response))
+    if case.verifier in ("sat", "code"):  # one formula's solution may solve another, too
+        return
     strangers = [other.reference for other in others if _apart(other.reference, case.reference)]
-    if strangers and case.reference.strip():
+    if strangers:
         yield Probe("junk", "another task's answer", case.item(boxed(chance.choice(strangers))))
+
+
+def _tells_no_answer(case: Case) -> bool:
+    """Tells whether a prompt surely does not hold its answer: it has neither the reference nor a formula in it."""
+    reference = case.reference.strip()
+    return bool(reference) and reference not in case.prompt.replace(",", "") and not _FORMULA.search(case.prompt)
 
 
 def _apart(a: str, b: str) -> bool:

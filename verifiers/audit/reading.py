@@ -12,6 +12,7 @@ MAX_DEPTH = 12
 MAX_EXPONENT = 20
 
 _TOKEN = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+|\\[dt]?frac|\\[A-Za-z]+|\\[,; ]|[A-Za-z]|[-+*/^(){}\[\]])\s*")
+_MIXED = re.compile(r"\d\s*\\[dt]?frac|\d\s+\d")
 _POINTS = ((3, 7), (-5, 11), (13, 4))
 """Fractions put in for variables; each variable takes another one."""
 
@@ -21,6 +22,8 @@ def read(text: str) -> Any:
     text = re.sub(r"(?<=\d)(?:\{,\}|,)(?=\d{3}(?!\d))", "", text.strip())
     if not 0 < len(text) <= MAX_CHARS:
         raise ValueError("too long")
+    if _MIXED.search(text):
+        raise ValueError("two numbers side by side: a product, or a mixed number")
     tokens, at = [], 0
     while at < len(text):
         match = _TOKEN.match(text, at)

@@ -17,6 +17,33 @@ _SAT = ((3, "!AB & !B!C"), (4, "AB!C & !A!BD & BC!D & !A!CD"), (5, "AC!E & !ABD 
 _UNSAT = "p cnf 2 4\n1 2 0\n1 -2 0\n-1 2 0\n-1 -2 0\n"
 
 
+_CODE = (
+    Case(
+        "code",
+        "",
+        "def largest(numbers):\n    best = numbers[0]\n    for n in numbers[1:]:\n        if n > best:\n"
+        "            best = n\n    return best\n",
+        {"kind": "asserts", "asserts": ["assert largest([3, 9, 2]) == 9", "assert largest([-1, -5]) == -1"]},
+    ),
+    Case(
+        "code",
+        "",
+        "def digits(n):\n    total = 0\n    for digit in str(n):\n        total += int(digit)\n    return total\n",
+        {
+            "kind": "check",
+            "test": "def check(f):\n    assert f(0) == 0\n    assert f(907) == 16\n",
+            "entry_point": "digits",
+        },
+    ),
+    Case(
+        "code",
+        "",
+        "a, b = map(int, input().split())\nprint(a + 2 * b)\n",
+        {"kind": "stdio", "cases": [{"input": "1 2\n", "output": "5\n"}, {"input": "0 -4\n", "output": "-8\n"}]},
+    ),
+)
+
+
 def cases(verifier: str) -> list[Case]:
     """Gives the bundled cases of a verifier; none for one that has none."""
     match verifier:
@@ -26,6 +53,8 @@ def cases(verifier: str) -> list[Case]:
         case "sat":
             formulas = [Case("sat", "", "", {"k": k, "clauses": clauses}) for k, clauses in _SAT]
             return [*formulas, Case("sat", "", "", {"dimacs": _UNSAT, "answer": "unsat"})]
+        case "code":
+            return list(_CODE)
         case "choice":
             return [Case("choice", "", letter, {}) for letter in _CHOICE]
         case "text":
