@@ -115,10 +115,32 @@ def _how(manifest: Manifest, facts: Facts) -> str:
         _table(("stage", "unit", "rows in", "rows out", "rejects", "pending", "completion tokens"), stages),
         "What the verifiers said of the traces:",
         _table(("verifier", "version", "verdict", "traces"), verdicts),
+        *_audit(manifest),
         "Why rows were dropped. An `export_…` stage says what a configuration left out; it may be in another:",
         _table(("stage", "reason", "rows"), rejects),
     ]
     return "\n\n".join(parts)
+
+
+def _audit(manifest: Manifest) -> list[str]:
+    """Gives what the audit of the verifiers found, nothing where none was run."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for line in manifest.audit.get("lines", ()):
+        counted = sums.setdefault((line["verifier"], line["family"]), [0, 0, 0])
+        for i, name in enumerate(("tried", "faults", "unjudged")):
+            counted[i] += line[name]
+    if not sums:
+        return []
+    lines = [
+        f"| {_cell(verifier)} | {_cell(family)} | {tried:,} | {faults:,} | {unjudged:,} |"
+        for (verifier, family), (tried, faults, unjudged) in sorted(sums.items())
+    ]
+    return [
+        f"The verifiers were audited on {manifest.audit['cases']:,} tasks of this build before the export. A fault is "
+        "a mutant of a right answer, or junk, that was judged correct, or a right answer written differently that was "
+        "not; those without a verdict are counted apart:",
+        _table(("verifier", "probes", "tried", "faults", "without a verdict"), lines),
+    ]
 
 
 def _sources(facts: Facts) -> str:

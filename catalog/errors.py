@@ -19,5 +19,9 @@ class ConservationError(Exception):
     """Rows in differ from rows out + rejects + pending at a stage: the build stops, exit code 1."""
 
 
+class AuditFailed(Exception):
+    """A verifier passed its limits in an audit: exit code 1; nothing is exported and all rows stay."""
+
+
 class Unfinished(Exception):
     """Rows are still owed after a run that nobody stopped: exit code 1; the same command goes on from there."""

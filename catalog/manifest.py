@@ -35,6 +35,8 @@ class Manifest(BaseModel):
     finished: datetime | None = None
     counts: dict[str, dict[str, int]] = {}
     """By stage: rows_in, rows_out, rejects, pending, summed over shards."""
+    audit: dict[str, Any] = {}
+    """What the audit of the verifiers found before the export: rates, limits, and counts by kind of probe."""
     exports: dict[str, dict[str, int]] = {}
     """Rows by profile and split."""
     checksums: dict[str, str] = {}

@@ -51,6 +51,7 @@ def build_flow(recipe: str, store: str, overrides: tuple[str, ...] = (), fresh: 
     with open_session(resolved, opened, fresh) as session:
         session.run(_prefect_runner)
         _step("dedup", session.dedup)
+        _step("audit", session.audit)
         _step("export", session.export)
         summary = summarise(session.build)
     create_markdown_artifact(as_markdown(summary), key=f"build-{session.build.version}", description=session.build.name)

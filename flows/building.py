@@ -38,6 +38,7 @@ def _plainly(resolved: Resolved, where: str, fresh: bool) -> report.Summary:
     with open_session(resolved, store, fresh) as session:
         session.run(driver.run_shards)
         session.dedup()
+        session.audit()
         session.export()
     return report.summarise(session.build)
 
@@ -62,5 +63,5 @@ def _plan(resolved: Resolved, where: str) -> dict[str, object]:
         "build": f"{resolved.recipe.name}@{resolved.version}",
         "store": store.url,
         "status": held.status if held else "not begun",
-        "stages": ["tasks", "sample", "verify", "dedup", "export"],
+        "stages": ["tasks", "sample", "verify", "dedup", "audit", "export"],
     }

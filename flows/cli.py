@@ -117,8 +117,18 @@ def sample(
 
 @app.command()
 def verify(
-    file: FileArgument,
-    out: OutOption,
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="JSONL (also .gz) or Parquet.")] = None,
+    out: Annotated[str | None, typer.Option("-o", "--out", metavar="OUT", help="JSONL or Parquet to write.")] = None,
+    audit: Annotated[
+        str | None,
+        typer.Option("--audit", metavar="VERIFIER", help="Audits a verifier on FILE's tasks, a recipe's, or bundled."),
+    ] = None,
+    references: Annotated[
+        bool, typer.Option("--references", help="Flags FILE's references that cannot be right.")
+    ] = False,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="With --audit: whose tasks are used.")] = None,
+    max_false_accept: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --audit: limit.")] = 0.01,
+    max_false_reject: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --audit: limit.")] = 0.1,
     verifier: Annotated[str | None, typer.Option(help="Verifier of every row, where no column names it.")] = None,
     columns: Annotated[
         list[str], typer.Option("--column", metavar="NAME=COLUMN", help="Where a column is named otherwise.")
@@ -126,10 +136,19 @@ def verify(
     deadline_s: Annotated[float, typer.Option("--deadline", min=0.01, help="Seconds a verification may take.")] = 5.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Judges the responses of a file: columns id, response, reference, verifier and spec."""
-    from flows import on_files
+    """Judges the responses of a file: columns id, response, reference, verifier and spec. Or audits, see options."""
+    if audit is not None:
+        from flows import auditing
 
-    on_files.verify(file, out, verifier, columns, deadline_s, as_json)
+        auditing.audit(audit, file, recipe, max_false_accept, max_false_reject, deadline_s, as_json)
+    elif references:
+        from flows import references as of_references
+
+        of_references.audit(file, out, columns, deadline_s, as_json)
+    else:
+        from flows import on_files
+
+        on_files.verify(file, out, verifier, columns, deadline_s, as_json)
 
 
 @app.command()
@@ -207,7 +226,7 @@ def doctor(
 
 def main() -> None:
     """Runs the command and gives its exit code: 0 done, 1 failed, 2 wrong input, 3 stopped and resumable."""
-    from catalog.errors import ConservationError, Stopped, Unfinished, UserError
+    from catalog.errors import AuditFailed, ConservationError, Stopped, Unfinished, UserError
 
     try:
         app()
@@ -221,7 +240,7 @@ def main() -> None:
         _end(str(error), 2)
     except Stopped as error:
         _end(f"{error} The same command, with more budget where that was the reason, goes on from here.", 3)
-    except (ConservationError, Unfinished) as error:
+    except (AuditFailed, ConservationError, Unfinished) as error:
         _end(str(error), 1)
 
 

@@ -33,7 +33,7 @@ def tasks(recipe: str, out: str, overrides: tuple[str, ...], as_json: bool) -> N
                 written += 1
             else:
                 refused[row.reason] += 1
-    _tell({"out": out, "tasks": written, "rejects": dict(refused)}, as_json)
+    tell({"out": out, "tasks": written, "rejects": dict(refused)}, as_json)
 
 
 def sample(file: str, out: str, recipe: str, store: str | None, overrides: tuple[str, ...], as_json: bool) -> None:
@@ -75,7 +75,7 @@ def sample(file: str, out: str, recipe: str, store: str | None, overrides: tuple
         if pending:
             bench.meter.check()
             raise Unfinished(f"{pending:,} samples are still owed ({'; '.join(sorted(causes))}): run it again.")
-    _tell({"out": out, "traces": written, "rejects": refused}, as_json)
+    tell({"out": out, "traces": written, "rejects": refused}, as_json)
 
 
 def _task(row: dict[str, Any], file: str) -> Task:
@@ -84,7 +84,7 @@ def _task(row: dict[str, Any], file: str) -> Task:
         raise UserError(f"{file}: a row has no text in `prompt`: name the problem's column so.")
     domain, verifier = str(row.get("domain") or "math"), str(row.get("verifier") or "math")
     reference = "" if row.get("reference") is None else str(row["reference"])
-    spec = _spec_text(row.get("spec"))
+    spec = spec_text(row.get("spec"))
     return Task(
         task_id=row.get("task_id") or task_id(domain, prompt, reference, verifier, spec),
         domain=domain,
@@ -100,41 +100,56 @@ def _task(row: dict[str, Any], file: str) -> Task:
     )
 
 
-def _spec_text(spec: Any) -> str:
+def spec_text(spec: Any) -> str:
     if spec is None:
         return "{}"
-    return spec if isinstance(spec, str) else canonical_json(spec)
+    if isinstance(spec, str):
+        return spec
+    try:
+        return canonical_json(spec)
+    except (TypeError, ValueError):  # a Parquet column of dates, bytes or NaN: no verifier's spec
+        return json.dumps(str(spec))
 
 
-def verify(file: str, out: str, verifier: str | None, columns: Sequence[str], deadline_s: float, as_json: bool) -> None:
+def verify(
+    file: str | None, out: str | None, verifier: str | None, columns: Sequence[str], deadline_s: float, as_json: bool
+) -> None:
     """Judges the responses of a file, adding `verdict, extracted, detail, ms`; counts by verdict."""
-    from verifiers.judge import Item
+    from verifiers.judge import Item, check_name
     from verifiers.pool import Pool
 
-    names = _columns(columns)
+    if file is None or out is None:
+        raise UserError("verify needs a FILE of responses and -o OUT (or --audit VERIFIER, or --references).")
+    if verifier is not None:
+        check_name(verifier)
+    names = columns_of(columns)
     counts: Counter[str] = Counter()
     with Pool(deadline_s=deadline_s) as pool, writing_rows(out) as writer:
         for rows in _chunks(read_rows(file)):
             items = []
             for row in rows:
-                _needs(row, [names["response"], names["reference"]], file)
+                needs(row, [names["response"], names["reference"]], file)
                 chosen = verifier or row.get(names["verifier"])
                 if not isinstance(chosen, str):
                     raise UserError(f"{file}: no column {names['verifier']!r} names a verifier: give --verifier.")
                 response, reference = row[names["response"]], row[names["reference"]]
-                items.append(Item(chosen, _text(response), _text(reference), _spec_text(row.get(names["spec"]))))
+                items.append(Item(chosen, text_of(response), text_of(reference), spec_text(row.get(names["spec"]))))
             for row, judgement in zip(rows, pool.judge_many(items), strict=True):
                 counts[judgement.verdict] += 1
                 added = {"verdict": judgement.verdict, "extracted": judgement.extracted}
                 writer.write({**row, **added, "detail": judgement.detail, "ms": round(judgement.ms, 3)})
-    _tell({"out": out, "verdicts": dict(counts)}, as_json)
+        if not counts:
+            raise UserError(f"{file} has no rows: give a file with at least one response.")
+    tell({"out": out, "verdicts": dict(counts)}, as_json)
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def text_of(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _columns(given: Sequence[str]) -> dict[str, str]:
+def columns_of(given: Sequence[str]) -> dict[str, str]:
     names = {name: name for name in ("response", "reference", "verifier", "spec")}
     for pair in given:
         name, found, column = pair.partition("=")
@@ -146,7 +161,7 @@ def _columns(given: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _needs(row: dict[str, Any], wanted: Sequence[str], file: str) -> None:
+def needs(row: dict[str, Any], wanted: Sequence[str], file: str) -> None:
     for name in wanted:
         if name not in row:
             near = difflib.get_close_matches(name, row, 1)
@@ -163,8 +178,8 @@ def dedup(file: str, out: str, threshold: float | None, column: str, as_json: bo
 
     def numbered() -> Iterator[Task]:
         for number, row in enumerate(read_rows(file)):
-            _needs(row, [column], file)
-            yield _as_task(str(number), _text(row[column]), row)
+            needs(row, [column], file)
+            yield _as_task(str(number), text_of(row[column]), row)
 
     dropped = {duplicate.row_id: duplicate for duplicate in duplicate_tasks(numbered(), settings)}
     rejects = f"{out}.rejects.jsonl"
@@ -179,12 +194,12 @@ def dedup(file: str, out: str, threshold: float | None, column: str, as_json: bo
                 why = {"reason": duplicate.reason, "twin_row": int(duplicate.twin), "score": duplicate.score}
                 apart.write({"row_number": number, **why, **duplicate.evidence, "row": row})
     reasons = Counter(duplicate.reason for duplicate in dropped.values())
-    _tell({"out": out, "rows": kept, "rejects": dict(reasons), "rejects_file": rejects}, as_json)
+    tell({"out": out, "rows": kept, "rejects": dict(reasons), "rejects_file": rejects}, as_json)
 
 
 def _as_task(name: str, text: str, row: dict[str, Any]) -> Task:
     structure = row.get("structure")
-    reference = _text(row.get("reference"))
+    reference = text_of(row.get("reference"))
     return Task(
         name, "", text, reference, "", "{}", None, None, structure if isinstance(structure, str) else None, "", ""
     )
@@ -195,7 +210,7 @@ def _chunks(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def _tell(result: dict[str, Any], as_json: bool) -> None:
+def tell(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
     else:

@@ -11,6 +11,19 @@ from generators.teachers.settings import TeacherSettings
 from trainers.settings import TrainSettings
 
 
+class AuditSettings(BaseModel):
+    """How the verifiers are audited before an export; no part of a build's identity, for it changes no row."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sample: int = Field(16, ge=0)
+    """Tasks of the build, a verifier, whose right answers are changed and rewritten; 0 is no audit."""
+    max_false_accept: float = Field(0.01, ge=0, le=1)
+    """Share of wrong answers judged correct above which nothing is exported."""
+    max_false_reject: float = Field(0.1, ge=0, le=1)
+    """Share of right answers judged wrong or unparsable above which nothing is exported."""
+
+
 class VerifySettings(BaseModel):
     """How traces are judged."""
 
@@ -18,6 +31,7 @@ class VerifySettings(BaseModel):
 
     deadline_s: float = Field(5.0, gt=0)
     """A verification that runs longer is killed and its verdict is `timeout`."""
+    audit: AuditSettings = AuditSettings()
 
 
 class BudgetSettings(BaseModel):

@@ -52,7 +52,7 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(1024):
                 yield from batch.to_pylist()
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path} is not a whole Parquet file ({str(error).splitlines()[0]}).") from None
 
 
@@ -82,7 +82,10 @@ def writing_rows(path: str | Path) -> Iterator[RowWriter]:
                 writer = _Jsonl(file)
             yield writer
             writer.close()
-        staging.replace(path)
+        try:
+            staging.replace(path)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written ({error.strerror}): choose another place with -o.") from None
     finally:
         staging.unlink(missing_ok=True)
 
@@ -92,8 +95,11 @@ class _Jsonl:
         self._file = file
 
     def write(self, row: dict[str, Any]) -> None:
-        text = json.dumps(row, ensure_ascii=False, default=str)
-        self._file.write(text.encode("utf-8", "surrogatepass") + b"\n")
+        try:
+            line = json.dumps(row, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError:  # half a surrogate pair is no UTF-8, but an escape can hold it
+            line = json.dumps(row, default=str).encode()
+        self._file.write(line + b"\n")
 
     def close(self) -> None:
         if isinstance(self._file, gzip.GzipFile):
@@ -119,7 +125,11 @@ class _Parquet:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        table = pa.Table.from_pylist(self._rows, self._writer.schema if self._writer else None)
+        try:
+            table = pa.Table.from_pylist(self._rows, self._writer.schema if self._writer else None)
+        except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"These rows are no Parquet table ({reason}): write JSONL, which holds any row.") from None
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, table.schema, compression="zstd")
         self._writer.write_table(table)

@@ -80,6 +80,12 @@ class Session:
         """Marks duplicates."""
         driver.drop_duplicates(self.resolved, self.build)
 
+    def audit(self) -> None:
+        """Audits the verifiers on tasks of the build. Raises AuditFailed where a limit of the recipe is passed."""
+        from flows.auditing import audit_build
+
+        audit_build(self.resolved, self.build, self.manifest)
+
     def export(self) -> None:
         """Writes the dataset, checks the ledger and closes the manifest."""
         from catalog.export import export
