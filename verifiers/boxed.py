@@ -28,7 +28,7 @@ class Box:
 _OPENING = re.compile(r"\\boxed(?![A-Za-z])\s*+(?:(\{)|(?=[-+]?\d|\\[A-Za-z]))")
 _SPACING = re.compile(r"\s|\$|\*|\\[()\[\],;:! ]|\\q?quad|\\text(?=\{)|[{}]")
 _NAME = re.compile(r"[A-Za-z](?:_\w)?=$")
-_JOINTS = frozenset((",", ";", "and", "or", ",and", ",or"))
+_JOINTS = frozenset(("", ",", ";", "and", "or", ",and", ",or"))
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
@@ -45,8 +45,8 @@ def last_box(text: str, end: int | None = None) -> Box | None:
 def final_boxes(text: str) -> list[Box]:
     r"""Gives the last box, before it those that belong to the same answer: `\boxed{1} \text{ and } \boxed{2}`.
 
-    Only what joins them may stand between: a comma, "and", "or", spacing, `x_2 =`. Boxes that merely touch are not
-    joined. The list is empty where there is no box; its last element may be malformed.
+    Only what joins them may stand between: a comma, "and", "or", spacing, `x_2 =`. The list is empty where there is no
+    box; its last element may be malformed.
     """
     box = last_box(text)
     found = [] if box is None else [box]

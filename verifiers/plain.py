@@ -1,12 +1,16 @@
 r"""Answers that need no algebra: numbers, fractions, percentages, and lists, sets, tuples and matrices of them.
 
-`read` knows the ways in which people and models write such values (`1{,}000`, `\$5`, `\frac12`, `2\frac{1}{2}`,
-`\text{ cm}`, `45^\circ`, `x = 5`) and gives None for everything else, without an attempt at it.
+`read` knows the ways in which people and models write such values (`1{,}000`, `\frac12`, `2\frac{1}{2}`,
+`0.\overline{3}`, `1.5 \times 10^3`, `x = 1 or x = 2`) and gives None for everything else, without an attempt at it;
+`read_terms` keeps what is no number as a term for the algebra, inside the same lists, sets, tuples and matrices.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+
+from verifiers.units import split_unit
 
 MAX_DIGITS = 1000
 """Digits of one number; conversion of longer ones is quadratic."""
@@ -14,9 +18,14 @@ MAX_DIGITS = 1000
 MAX_CHARS = 20_000
 """Length of an answer that is read at all."""
 
-
 MAX_DEPTH = 3
 """A tuple of sets of tuples; what nests deeper is not plain."""
+
+MAX_POWER_OF_TEN = 300
+"""Exponent of a number in scientific notation."""
+
+MAX_PAIRS = 10_000
+"""Comparisons of elements that a set is worth; larger sets compare in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,71 +38,56 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """What is left to the algebra."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    r"""Several values; `brackets`: `,` for a bare list, `{}` a set, `m` a matrix of rows, else as written."""
+    r"""Several values; `brackets`: `,` for a bare list, `{}` a set, `m` a matrix of rows, else as written.
+
+    `names` are those of the variables, where each value is assigned to one of its own: `x = 1, y = 2`.
+    """
 
     brackets: str
     items: tuple["Value", ...]
+    names: tuple[str, ...] = ()
 
 
-Value = Number | Row
+Leaf = Number | Term
+Value = Leaf | Row
+Same = Callable[[Leaf, Leaf], bool]
 
-_WRAPPERS = re.compile(
-    r"\\(?:left|right|displaystyle|quad|qquad)(?![A-Za-z])|(?<!\\)\\(?:!\s*|[,;: ()\[\]])|\\?\$|\*\*"
-    r"|[€£¥~]|\^\s*\{?\s*\\circ\s*\}?|°"
+_JOINTS = re.compile(
+    r",?\s*(?:\\(?:text(?:normal|rm|bf)?|mathrm|mbox)\s*\{\s*,?\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])"
+    r"|\\(?:vee|lor)(?![A-Za-z]))\s*|;"
 )
-_TEXT = re.compile(r"\\(?:text(?:normal|bf|it|rm|up)?|mathrm|mathbf|mathit|mbox|operatorname)\s*\{([^{}]*)\}")
-_JOINTS = re.compile(r",?\s*(?:\\text\s*\{\s*,?\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))\s*|;")
-_TRAILING_UNIT = re.compile(r"(?<=[\d}%])\s*\\(?:text(?:normal|bf|it|rm|up)?|mathrm|mbox)\s*\{[^{}]*\}(?:\^\{?\d\}?)?$")
-_UNIT_WORD = re.compile(
-    r"(?<=[\d}])\s+(?!sqrt|infty)(?:[A-Za-z]{4,}|[cmk]m|[mk]?g|ft|in|mph|lbs?|oz|sec|min|hrs?|yd|m[lL]|days?)"
-    r"(?: [A-Za-z]{2,})*(?:\^\{?[23]\}?)?$"
-)
-_PERCENT_WORD = re.compile(
-    r"\s*(?:\\%|%|\\text\{\s*(?:percent|percentage|pct)\s*\}|\b(?:percentage|percent|pct)\b)\s*$"
-)
-
-
-def without_unit(text: str) -> str:
-    r"""Gives an answer without the unit behind its last digit or brace: `5\text{ cm}^2`, `125 miles`."""
-    match = _TRAILING_UNIT.search(text) or _UNIT_WORD.search(text)
-    return text[: match.start()].rstrip() if match else text
-
-
-def tidy(text: str) -> str:
-    r"""Gives an answer without what only dresses it: `$`, spacing, `\left`, degree signs, a final full stop."""
-    if text.isdecimal():
-        return text
-    text = " ".join(text.replace("−", "-").split())  # no runs of spaces: patterns stay linear
-    if "{,}" in text:
-        text = re.sub(r"(?<=\d)\{,\}(?=\d{3}(?!\d))", "", text).replace("{,}", ".")
-    for long, short in (("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("\\cfrac", "\\frac")):
-        if long in text:
-            text = text.replace(long, short)
-    text = _WRAPPERS.sub(lambda m: " " if m[0] in ("\\ ", "~", "\\;", "\\quad", "\\qquad") else "", text).strip()
-    text = text.rstrip(".").rstrip() if text.endswith(".") else text
-    return _ORDINAL.sub("", text) if text.endswith(("st", "nd", "rd", "th", "}")) else text
-
-
-def squeeze(tidied: str) -> str:
-    r"""Gives a text in which two answers that differ in spaces, braces of one character and text commands are equal."""
-    text = _TEXT.sub(r"\1", tidied)
-    text = re.sub(r"\s+(?![A-Za-z])|(?<![A-Za-z])\s+", "", text)
-    return re.sub(r"([_^])\{(\w)\}", r"\1\2", text)
-
-
-_INTEGER = r"(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)"
+_PERCENT = re.compile(r"\s*(?:\\?%|\\text\{\s*(?:percent|percentage|pct)\s*\}|\b(?:percentage|percent|pct)\b)\s*$")
+_INTEGER = r"(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d{0,2}(?: \d{3})+|\d+)"
 _SIMPLE = re.compile(rf"([+-]?)\s*(?:({_INTEGER})(\.\d*)?|(\.\d+))")
+_REPEATING = re.compile(r"([+-]?)\s*(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")
+_SCIENTIFIC = re.compile(
+    r"([+-]?\d+(?:\.\d+)?)(?:\s*(?:\\times|\\cdot|\*)\s*10\s*(?:\^|\*\*)\s*\{?\s*([+-]?\d+)\s*\}?|[eE]([+-]?\d+))"
+)
 _FRACTION = re.compile(
     rf"([+-]?)\s*(?:(\d+)\s*(?=\\frac)|(\d+)\s+(?=\d+\s*/))?(?:\\frac\s*(?:\{{\s*([+-]?\s*{_INTEGER})\s*\}}|(\d))\s*"
     rf"(?:\{{\s*([+-]?\s*{_INTEGER})\s*\}}|(\d))|({_INTEGER})\s*/\s*({_INTEGER}))"
 )
-_ORDINAL = re.compile(r"(?<=\d)\s*\^?\{?\s*(?:\\(?:text|mathrm|rm|textsuperscript)\s*)?\{?(?:st|nd|rd|th)\}{0,2}$")
-_VARIABLE = r"(?:[A-Za-z]\w{0,2}(?:_\{?\w{1,3}\}?)?|\\[a-z]{2,7})"
+_VARIABLE = r"(?:[A-Za-z]\w{0,2}(?:_\{?\w{1,3}\}?)?'?|\\[a-z]{2,7}|\|?[A-Z]{2,3}\|?|\\angle [A-Z]{1,3})"
 _ASSIGNED = re.compile(
     rf"({_VARIABLE}(?:\({_VARIABLE}\))?|\({_VARIABLE}(?:\s*,\s*{_VARIABLE})+\))\s*(?:=|\\in(?![A-Za-z]))\s*"
 )
-_MATRIX = re.compile(r"\\begin\{([pbB]?matrix)\}(.*)\\end\{\1\}", re.DOTALL)
+_MATRIX = re.compile(
+    r"[(\[]?\\begin\{(?:([pbB]?(?:small)?matrix)\}|(array)\}(?:\{[^{}]*\})?)(.*)\\end\{(?:[pbB]?(?:small)?matrix|array)\}[)\]]?",
+    re.DOTALL,
+)
+_SUBSCRIPT = re.compile(r"_?\{?\d+\}?$")
+_THOUSANDS = re.compile(r"(?<=\d),\d{3}(?!\d)")
+_MARKS = re.compile(r"\\?[{}]|\\[lr]angle(?![A-Za-z])|[()\[\]]|,")
+_OPENING = frozenset(("(", "[", "{", "\\{", "\\langle"))
+_CHANGE = {",": 0} | dict.fromkeys(_OPENING, 1)
 
 
 def split_name(tidied: str) -> tuple[str | None, str]:
@@ -101,124 +95,52 @@ def split_name(tidied: str) -> tuple[str | None, str]:
     match = _ASSIGNED.match(tidied)
     if match:
         rest = tidied[match.end() :]
-        if "=" not in rest and ("," not in rest or (rest[0] in "([\\" and len(_split(rest)) == 1)):
-            return squeeze(match[1]), rest
+        if rest and "=" not in rest and ("," not in rest or (rest[0] in "([\\" and len(split(rest)) == 1)):
+            return "".join(match[1].split()), rest
     return None, tidied
 
 
 def read(tidied: str) -> Value | None:
     """Gives the value of a tidied answer, None where it is not a plain one."""
-    if len(tidied) > MAX_CHARS:
-        return None
-    if "," in tidied or ";" in tidied or "and" in tidied or "or" in tidied:
-        tidied = _JOINTS.sub(",", tidied)
-    return _read(tidied.strip(), MAX_DEPTH)
+    return _whole(tidied, False)
 
 
-def _read(text: str, depth: int) -> Value | None:
-    number = _number(text)
-    if number is not None or not text or depth == 0:
-        return number
-    if text.startswith("\\begin"):
-        return _matrix(text)
-    if text.startswith("\\{") and text.endswith("\\}") and _encloses(text[2:-2]):
-        return _row("{}", text[2:-2], depth)
-    if text[0] in "([" and text[-1] in ")]" and _encloses(text[1:-1]):
-        row = _row(text[0] + text[-1], text[1:-1], depth)
-        if row is None or len(row.items) > 1:
-            return row
-        return row.items[0] if row.brackets == "()" else None
-    return _row(",", text, depth) if "," in text else None
+def read_terms(tidied: str) -> Value | None:
+    """Gives the value of a tidied answer, with what is no number kept as terms; None where it is too long."""
+    return _whole(tidied, True)
 
 
-def _number(text: str) -> Number | None:
-    if text.isdecimal() and text.isascii() and len(text) <= MAX_DIGITS:
-        return Number(Fraction(int(text)))
-    if len(text) > MAX_DIGITS + 100:
-        return None
-    percent = _PERCENT_WORD.search(text)
-    if percent:
-        text = text[: percent.start()]
-    elif text[-1:].isalpha() or text.endswith(("}", "2", "3")):
-        text = without_unit(text)
-    text = text.strip()
-    if len(text) > MAX_DIGITS:
-        return None
-    if match := _SIMPLE.fullmatch(text):
-        sign, whole, fraction, bare = match.groups()
-        digits = (whole or "0").replace(",", "") + (fraction or bare or "").rstrip(".")
-        value = Fraction(digits)
-        decimal = bool(bare) or fraction not in (None, ".")
-        return Number(-value if sign == "-" else value, decimal, percent is not None)
-    if match := _FRACTION.fullmatch(text):
-        sign, w1, w2, a1, a2, b1, b2, a3, b3 = match.groups()
-        above, below = _int(a1 or a2 or a3), _int(b1 or b2 or b3)
-        if below == 0 or ((w1 or w2) and (above < 0 or below < 0)):
-            return None
-        value = Fraction(above, below) + int(w1 or w2 or 0)
-        return Number(-value if sign == "-" else value, False, percent is not None)
-    return None
+def leaves(value: Value) -> list[Leaf]:
+    """Gives the numbers and terms of a value, in their order."""
+    return [leaf for item in value.items for leaf in leaves(item)] if isinstance(value, Row) else [value]
 
 
-def _int(digits: str) -> int:
-    return int(digits.replace(",", "").replace(" ", ""))
+def equal(a: Value, b: Value, same: Same, ordered: bool = False) -> bool:
+    """Tells whether two values are the same answer; symmetric where `same` is.
 
-
-def _row(brackets: str, inner: str, depth: int) -> Row | None:
-    parts = _split(inner)
-    if brackets == "," and len(parts) == 1:
-        return None
-    items = []
-    for part in parts:
-        item = _read(part.strip(), depth - 1)
-        if item is None:
-            return None
-        items.append(item)
-    return Row(brackets, tuple(items))
-
-
-def _split(text: str) -> list[str]:
-    """Splits at commas outside of brackets; where some have a space behind, those without may group thousands."""
-    spaced = ", " in text
-    parts, depth, start = [], 0, 0
-    for match in _MARKS.finditer(text):
-        mark = match[0]
-        if mark in ("(", "[", "{", "\\{"):
-            depth += 1
-        elif mark != ",":
-            depth -= 1
-        elif depth == 0 and not (spaced and _THOUSANDS.match(text, match.start())):
-            parts.append(text[start : match.start()])
-            start = match.end()
-    parts.append(text[start:])
-    return parts
-
-
-_THOUSANDS = re.compile(r"(?<=\d),\d{3}(?!\d)")
-_MARKS = re.compile(r"[()\[\]]|\\?[{}]|,")
-
-
-def _encloses(text: str) -> bool:
-    """Tells whether the brackets around a text are each other's, so that it is not `1) and (2`."""
-    depth = 0
-    for match in _MARKS.finditer(text):
-        depth += {",": 0, "(": 1, "[": 1, "{": 1, "\\{": 1}.get(match[0], -1)
-        if depth < 0:
-            return False
-    return depth == 0
-
-
-def _matrix(text: str) -> Row | None:
-    match = _MATRIX.fullmatch(text)
-    if match is None:
-        return None
-    rows = []
-    for line in re.split(r"\\\\", match[2].strip().removesuffix("\\\\")):
-        cells = [_number(cell.strip()) for cell in line.split("&")]
-        if any(cell is None for cell in cells):
-            return None
-        rows.append(Row("r", tuple(cell for cell in cells if cell is not None)))
-    return Row("m", tuple(rows))
+    Lists and sets compare without order or repeats, a tuple with a list in order; a one-element list or set is its
+    element. `ordered`: the answer is declared a tuple, so brackets do not matter and order always does.
+    """
+    if not isinstance(a, Row):
+        return equal(b, a, same, ordered) if isinstance(b, Row) else same(a, b)
+    if not isinstance(b, Row):
+        return a.brackets in (",", "{}") and len(a.items) == 1 and equal(a.items[0], b, same)
+    if a.names and b.names and set(a.names) == set(b.names):
+        return all(equal(item, b.items[b.names.index(n)], same) for n, item in zip(a.names, a.items, strict=True))
+    if a.names or b.names:
+        return not (a.names and b.names) and _in_order(a, b, same)
+    loose = (",", "{}")
+    if ordered and "m" not in (a.brackets, b.brackets) and "{}" not in (a.brackets, b.brackets):
+        return _in_order(a, b, same)
+    if a.brackets in loose and b.brackets in loose:
+        return _same_elements(a.items, b.items, same)
+    if a.brackets in loose and len(a.items) == 1:
+        return equal(a.items[0], b, same)
+    if b.brackets in loose and len(b.items) == 1:
+        return equal(a, b.items[0], same)
+    if a.brackets == b.brackets or ("," in (a.brackets, b.brackets) and {a.brackets, b.brackets} & {"()", "[]"}):
+        return _in_order(a, b, same)
+    return False
 
 
 def in_base(squeezed: str) -> tuple[str, int] | None:
@@ -232,49 +154,163 @@ def with_decimal_comma(tidied: str) -> Number | None:
     return _number(tidied.replace(",", ".")) if re.fullmatch(r"[+-]?\d+,\d\d+", tidied) else None
 
 
-def equal(a: Value, b: Value, ordered: bool = False) -> bool:
-    """Tells whether two values are the same answer; symmetric.
+def split(text: str) -> list[str]:
+    """Splits at commas outside of brackets; where some have a space behind, those without may group thousands."""
+    spaced = ", " in text
+    parts, depth, start = [], 0, 0
+    for match in _MARKS.finditer(text):
+        mark = match[0]
+        if mark in _OPENING:
+            depth += 1
+        elif mark != ",":
+            depth -= 1
+        elif depth == 0 and not (spaced and _THOUSANDS.match(text, match.start())):
+            parts.append(text[start : match.start()])
+            start = match.end()
+    parts.append(text[start:])
+    return parts
 
-    Lists and sets compare without order or repeats, a tuple with a list in order; a one-element list or set is its
-    element. `ordered`: the answer is declared a tuple, so brackets do not matter and order always does.
-    """
-    if isinstance(a, Number) and isinstance(b, Number):
-        return _same_number(a, b)
-    if isinstance(a, Number) or isinstance(b, Number):
-        number, row = (a, b) if isinstance(a, Number) else (b, a)
-        if not isinstance(row, Row) or not isinstance(number, Number):
+
+def _whole(text: str, terms: bool) -> Value | None:
+    if len(text) > MAX_CHARS:
+        return None
+    if "," in text or ";" in text or "and" in text or "or" in text or "\\vee" in text:
+        text = _JOINTS.sub(",", text)
+    return _read(text.strip(), MAX_DEPTH, terms)
+
+
+def _read(text: str, depth: int, terms: bool) -> Value | None:
+    number = _number(text)
+    if number is not None or not text:
+        return number
+    if depth == 0:
+        return Term(text) if terms else None
+    found = _bracketed(text, depth, terms)
+    if found is None and "," in text:
+        found = _row(",", text, depth, terms)
+    if found is None and "\\pm" in text and text.count("\\pm") == 1 and "\\mp" not in text:
+        plus, minus = (_read(text.replace("\\pm", sign).lstrip("+ "), depth, terms) for sign in "+-")
+        if plus is not None and minus is not None:
+            return Row(",", (plus, minus))
+    return Term(text) if found is None and terms else found
+
+
+def _bracketed(text: str, depth: int, terms: bool) -> Value | None:
+    if "\\begin" in text[:7]:
+        return _matrix(text, terms)
+    if text in ("\\emptyset", "\\varnothing"):
+        return Row("{}", ())
+    for opening, closing, brackets in (("\\{", "\\}", "{}"), ("\\langle", "\\rangle", "()")):
+        if text.startswith(opening) and text.endswith(closing) and encloses(text[len(opening) : -len(closing)]):
+            return _row(brackets, text[len(opening) : -len(closing)], depth, terms)
+    if text[0] == "{" and text[-1] == "}" and encloses(text[1:-1]):
+        return _read(text[1:-1].strip(), depth - 1, terms)
+    if text[0] in "([" and text[-1] in ")]" and encloses(text[1:-1]):
+        row = _row(text[0] + text[-1], text[1:-1], depth, terms)
+        if row is None or len(row.items) > 1:
+            return row
+        return row.items[0] if row.brackets == "()" else None
+    return None
+
+
+def _number(text: str) -> Number | None:
+    if text.isdecimal() and text.isascii() and len(text) <= MAX_DIGITS:
+        return Number(Fraction(int(text)))
+    if len(text) > MAX_DIGITS + 100:
+        return None
+    percent = _PERCENT.search(text)
+    if percent:
+        text = text[: percent.start()]
+    elif text[-1:].isalpha() or text.endswith(("}", "2", "3")):
+        text, _ = split_unit(text)
+    text = text.strip()
+    if len(text) > MAX_DIGITS:
+        return None
+    if match := _SIMPLE.fullmatch(text):
+        sign, whole, fraction, bare = match.groups()
+        digits = (whole or "0").replace(",", "").replace(" ", "") + (fraction or bare or "").rstrip(".")
+        value = Fraction(digits)
+        decimal = bool(bare) or fraction not in (None, ".")
+    elif match := _FRACTION.fullmatch(text):
+        sign, w1, w2, a1, a2, b1, b2, a3, b3 = match.groups()
+        above, below = _int(a1 or a2 or a3), _int(b1 or b2 or b3)
+        if below == 0 or ((w1 or w2) and (above < 0 or below < 0)):
+            return None
+        value, decimal = Fraction(above, below) + int(w1 or w2 or 0), False
+    elif match := _REPEATING.fullmatch(text):
+        sign, whole, fixed, period = match.groups()
+        value = Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(fixed)) + Fraction(f"{whole or 0}.{fixed}")
+        decimal = False
+    elif match := _SCIENTIFIC.fullmatch(text):
+        power = match[2] or match[3]
+        if len(power) > 4 or abs(int(power)) > MAX_POWER_OF_TEN:
+            return None
+        sign, value, decimal = "+", Fraction(match[1]) * Fraction(10) ** int(power), "." in match[1] or int(power) < 0
+    else:
+        return None
+    return Number(-value if sign == "-" else value, decimal, percent is not None)
+
+
+def _int(digits: str) -> int:
+    return int(digits.replace(",", "").replace(" ", ""))
+
+
+def _row(brackets: str, inner: str, depth: int, terms: bool) -> Row | None:
+    parts = [part.strip() for part in split(inner)]
+    if brackets == "," and len(parts) == 1:
+        return None
+    if not inner.strip():
+        return Row("{}", ()) if brackets == "{}" else None
+    names: tuple[str, ...] = ()
+    if brackets in (",", "{}") and "=" in inner:
+        assigned = [split_name(part) for part in parts]
+        found = [name for name, _ in assigned if name]
+        bases = {name if "(" in name else _SUBSCRIPT.sub("", name) for name in found}
+        if len(found) == len(parts) and (len(bases) == 1 or len(set(found)) == len(parts)):
+            parts = [rest for _, rest in assigned]
+            names = tuple(found) if len(bases) > 1 else ()  # x_1 = 2, x_2 = 3: the solutions of one equation
+    items: list[Value] = []
+    for part in parts:
+        item = _read(part, depth - 1, terms)
+        if item is None:
+            return None
+        if isinstance(item, Row) and item.brackets == "," and brackets in (",", "{}") and not names:
+            items.extend(item.items)  # -2, 1 \pm \sqrt{5}
+        else:
+            items.append(item)
+    return Row(brackets, tuple(items), names)
+
+
+def encloses(text: str) -> bool:
+    """Tells whether the brackets around a text are each other's, so that it is not `1) and (2`."""
+    depth = 0
+    for match in _MARKS.finditer(text):
+        depth += _CHANGE.get(match[0], -1)
+        if depth < 0:
             return False
-        return row.brackets in (",", "{}") and all(equal(number, item) for item in row.items) and len(row.items) == 1
-    if ordered and "m" not in (a.brackets, b.brackets) and "{}" not in (a.brackets, b.brackets):
-        return _in_order(a, b)
-    if a.brackets in (",", "{}") and b.brackets in (",", "{}"):
-        return _same_elements(a.items, b.items)
-    if a.brackets == b.brackets or ("," in (a.brackets, b.brackets) and {a.brackets, b.brackets} & {"()", "[]"}):
-        return _in_order(a, b)
-    return False
+    return depth == 0
 
 
-def _in_order(a: Row, b: Row) -> bool:
-    return len(a.items) == len(b.items) and all(map(equal, a.items, b.items))
+def _matrix(text: str, terms: bool) -> Row | None:
+    match = _MATRIX.fullmatch(text)
+    if match is None or "\\begin" in match[3]:
+        return None
+    rows = []
+    for line in re.split(r"\\\\", match[3].replace("\\hline", "").strip().removesuffix("\\\\")):
+        cells = [_read(cell.strip(), 0, terms) for cell in line.split("&")]
+        if any(cell is None for cell in cells):
+            return None
+        rows.append(Row("r", tuple(cell for cell in cells if cell is not None)))
+    return Row("m", tuple(rows))
 
 
-def _same_elements(a: tuple[Value, ...], b: tuple[Value, ...]) -> bool:
-    if all(isinstance(x, Number) and not x.decimal and not x.percent for x in a + b):
-        return set(a) == set(b)
-    if len(a) * len(b) > 10_000:
-        return len(a) == len(b) and all(map(equal, a, b))
-    return all(any(equal(x, y) for y in b) for x in a) and all(any(equal(x, y) for x in a) for y in b)
+def _in_order(a: Row, b: Row, same: Same) -> bool:
+    return len(a.items) == len(b.items) and all(equal(x, y, same) for x, y in zip(a.items, b.items, strict=True))
 
 
-def _same_number(a: Number, b: Number) -> bool:
-    if a.percent != b.percent:  # 50% is 0.5, and where the question asks "how many percent" it is 50
-        percent, other = (a, b) if a.percent else (b, a)
-        bare = Number(percent.value, percent.decimal)
-        return _same_number(bare, other) or _same_number(Number(percent.value / 100, percent.decimal), other)
-    if a.value == b.value:
+def _same_elements(a: tuple[Value, ...], b: tuple[Value, ...], same: Same) -> bool:
+    if all(isinstance(x, Number) and not x.decimal and not x.percent for x in a + b) and set(a) == set(b):
         return True
-    if not (a.decimal or b.decimal):
-        return False
-    # Six decimals, as math-verify has it, but never so few significant digits that all small numbers are one.
-    difference, size = abs(a.value - b.value), max(abs(a.value), abs(b.value))
-    return difference < Fraction(1, 10**6) and difference < size / 1000
+    if len(a) * len(b) > MAX_PAIRS:
+        return len(a) == len(b) and all(equal(x, y, same) for x, y in zip(a, b, strict=True))
+    return all(any(equal(x, y, same) for y in b) for x in a) and all(any(equal(x, y, same) for x in a) for y in b)

@@ -5,7 +5,7 @@ A text that stops in mid-sentence (a thought cut off by its token limit) states 
 
 import re
 
-from verifiers import plain
+from verifiers import notation, plain
 
 TAIL_CHARS = 1_500
 """How much of the response's end is looked at."""
@@ -19,6 +19,11 @@ _NUMBER = re.compile(
 _JOINT = re.compile(r"\s*(?:,|;|,?\s*\b(?:and|or)\b)\s*")
 _CLOSING = re.compile(r"(?:\s*I hope (?:it|this) is correct\.?)?\s*(?:<\|.{0,100})?\Z", re.DOTALL)
 _FINISHED = (".", "!", "?", "*", "$", "\\)", "\\]", "}")
+
+
+_LAST_LINE = re.compile(
+    r"(?:(?:^|\n)\s*(?:\*\*)?(?:ANSWER|(?:Final )?[Aa]nswer)(?:\*\*)?\s*:|Final Answer:? The final answer is)(?:\*\*)?[ \t]*([^\n]+)\Z"
+)
 
 
 def stated(part: str) -> str | None:
@@ -37,12 +42,24 @@ def stated(part: str) -> str | None:
     return None
 
 
+def restated(rest: str) -> str | None:
+    """Gives the answer that a last line behind the final box names ("ANSWER: 5"), None where there is no such line."""
+    tail = _CLOSING.sub("", rest[-TAIL_CHARS:]).strip()
+    named = _LAST_LINE.search(tail)
+    if named is None:
+        return None
+    line = named[1].strip().strip("*").strip()
+    if plain.read(notation.tidy(line)) is not None:
+        return line
+    return _last_answer(line) if _MATH.search(line) else None
+
+
 def _first_line_answer(rest: str) -> str | None:
     rest = rest.strip().strip("*").strip()
     if rest.startswith(("\\[", "$$")):
         return _last_answer(rest)
     line = rest.split("\n", 1)[0].strip().strip("*").strip()
-    if plain.read(plain.tidy(line)) is not None:
+    if plain.read(notation.tidy(line)) is not None:
         return line
     return _last_answer(line)
 

@@ -8,6 +8,7 @@ symmetric: here two answers are equal, or not, whichever is the reference).
 
 import cmath
 import logging
+from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
 
@@ -77,6 +78,39 @@ def understood(readings: Parsed) -> bool:
 def equal(a: Parsed, b: Parsed) -> bool:
     """Tells whether some reading of one answer equals some reading of the other; symmetric."""
     return any(_equal(x, y) for x in a for y in b)
+
+
+def equal_equations(a: Parsed, b: Parsed) -> bool:
+    """Tells whether some reading of both is an equation, and the same one; symmetric."""
+    from sympy import Eq
+
+    return any(_same_equation(x, y) for x in a for y in b if isinstance(x, Eq) and isinstance(y, Eq))
+
+
+def exactly_equal(a: Parsed, b: Parsed) -> bool:
+    """Tells whether some reading of both is a number without rounding, and the same one; symmetric."""
+    from sympy import Expr, Float, simplify
+
+    for x in a:
+        for y in b:
+            if all(isinstance(e, Expr) and e.is_number and not e.has(Float) for e in (x, y)):
+                x, y = x.doit(), y.doit()
+                if not _differ(x, y) and (x == y or simplify(x - y) == 0):
+                    return True
+    return False
+
+
+def value(readings: Parsed) -> Fraction | None:
+    """Gives the real number that a text stands for, to 30 digits; None where it is none."""
+    from sympy import Expr
+
+    for reading in readings:
+        if isinstance(reading, Expr) and not reading.free_symbols:
+            try:
+                return Fraction(str(reading.doit().evalf(30)))
+            except (ValueError, TypeError, ArithmeticError, AttributeError):
+                continue
+    return None
 
 
 def _equal(a: Any, b: Any) -> bool:

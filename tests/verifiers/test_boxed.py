@@ -71,13 +71,13 @@ def test_hostile_text_is_read_in_one_pass(text):
         ("$\\boxed{1}$ and $\\boxed{2}$", ["1", "2"]),
         ("\\[\\boxed{(1, 2)} \\quad \\text{and} \\quad \\boxed{(3, 4)}\\]", ["(1, 2)", "(3, 4)"]),
         ("$y_1 = \\boxed{a}$ or $y_2 = \\boxed{b}$", ["a", "b"]),
-        ("\\boxed{1}\\boxed{2}", ["2"]),
+        ("\\boxed{1}\\boxed{2}", ["1", "2"]),
         ("\\boxed{1} so \\boxed{2}", ["2"]),
         ("\\boxed{1}. Then, \\boxed{2}", ["2"]),
         ("\\boxed{1}, \\boxed{2", [None]),
     ],
 )
-def test_only_boxes_with_a_comma_or_an_and_between_them_are_one_answer(text, contents):
+def test_only_boxes_with_nothing_but_a_comma_or_an_and_between_them_are_one_answer(text, contents):
     found = [box.content for box in final_boxes(text)]
     assert found[-len(contents) :] == contents and (contents == [None] or len(found) == len(contents))
 

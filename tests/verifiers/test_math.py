@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from verifiers import limits, math, plain
+from verifiers import limits, math, notation, plain
 from verifiers.judge import Item, fast
 from verifiers.math import verify
 from verifiers.pool import Pool
@@ -217,7 +217,7 @@ def test_a_huge_response_gets_a_verdict_at_once(response):
 @given(st.integers(), st.integers(1, 10**9))
 def test_every_way_of_writing_a_fraction_is_that_fraction(a, b):
     ways = [f"{a}/{b}", f"\\frac{{{a}}}{{{b}}}", f"\\dfrac{{{a}}}{{{b}}}", f"$\\frac{{{a:,}}}{{{b:,}}}$", f"({a}/{b})"]
-    values = {plain.read(plain.tidy(way)) for way in ways}
+    values = {plain.read(notation.tidy(way)) for way in ways}
     assert len(values) == 1 and values != {None}
 
 
