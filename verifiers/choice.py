@@ -1,7 +1,7 @@
 r"""Multiple choice: the letter that a response ends on, in the many ways in which models give it.
 
 `\boxed{B}`, `(B)`, `**B.**`, `Answer: B`, `The answer is B) 12`, `B and D` where several are right. Where the spec has
-the options ({"choices": ["10", "12"]} or {"choices": {"A": "10", "B": "12"}}), the text of one is as good as its letter.
+the options ({"choices": ["10", "12"]} or {"choices": {"A": "10", "B": "12"}}), its text is as good as its letter.
 """
 
 import re
@@ -27,9 +27,13 @@ MAX_OPTION_CHARS = 5_000
 
 _MARKUP = re.compile(r"\*\*|__|\\?\$|`|\\\(|\\\)|\\\[|\\\]|\\(?:left|right|displaystyle|quad)(?![A-Za-z])|[“”\"]")
 _COMMAND = re.compile(TEXT_COMMANDS + r"\s*\{([^{}]*)\}")
-_WORD = re.compile(r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is|:)?\s*(?=\(?\[?[A-Z](?![A-Za-z]))", re.I)
+_WORD = re.compile(
+    r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is|:)?\s*(?=\(?\[?[A-Z](?![A-Za-z]))", re.I
+)
 _ONE = re.compile(r"[(\[{]?([A-Za-z])[)\]}]?[.:,]?")
-_LED = re.compile(r"(?:[(\[]([A-Za-z])[)\]][.:]?|([A-Z])(?:[).:](?!\w)|\s+[-–—:]\s|\s*\\[;,quad]*\s))\s*(.*)", re.DOTALL)
+_LED = re.compile(
+    r"(?:[(\[]([A-Za-z])[)\]][.:]?|([A-Z])(?:[).:](?!\w)|\s+[-–—:]\s|\s*\\[;,quad]*\s))\s*(.*)", re.DOTALL
+)
 _SEVERAL = re.compile(r"[(\[]?([A-Z])[)\]]?(?:\s*(?:,|;|&|/|\+|\band\b|\bor\b)+\s*[(\[]?([A-Z])[)\]]?)+\.?")
 _NAMED = re.compile(
     r"\b(?:answer|option|choice|(?:answer|option|choice)\s+is|choose|select|pick)\b[\s:=*]*"
@@ -37,7 +41,9 @@ _NAMED = re.compile(
     r"(?:option|choice|letter|answer)?[\s:*]*([^\n]+)",
     re.IGNORECASE,
 )
-_START = re.compile(r"(?:[(\[]([A-Za-z])[)\]]|([A-Z])(?![A-Za-z'’]))(?!\s+[a-z]{2,}(?<!and)(?<!or)(?<!is)(?<!because)(?<!since))")
+_START = re.compile(
+    r"(?:[(\[]([A-Za-z])[)\]]|([A-Z])(?![A-Za-z'’]))(?!\s+[a-z]{2,}(?<!and)(?<!or)(?<!is)(?<!because)(?<!since))"
+)
 _BRACKETED = re.compile(r"\(([A-Z])\)")
 
 
@@ -102,7 +108,9 @@ def _options(spec: dict[str, Any]) -> dict[str, str | None]:
         raise ValueError("the spec's choices are no list of at most 26 texts, nor texts by letter")
     if any(not isinstance(letter, str) or letter.upper() not in LETTERS or len(letter) != 1 for letter in given):
         raise ValueError("the spec's choices are not under single letters")
-    if any(not isinstance(option, str | int | float) or len(str(option)) > MAX_OPTION_CHARS for option in given.values()):
+    if any(
+        not isinstance(option, str | int | float) or len(str(option)) > MAX_OPTION_CHARS for option in given.values()
+    ):
         raise ValueError("an option of the spec's choices is no text of bearable length")
     return {letter.upper(): str(option) for letter, option in given.items()}
 

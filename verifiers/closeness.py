@@ -63,7 +63,7 @@ EXACT = Closeness(exact=True)
 
 def from_spec(spec: dict[str, Any]) -> Closeness:
     """Reads `tolerance` (absolute) and `relative_tolerance` of a spec; raises ValueError with a sentence."""
-    found = []
+    found: list[Fraction | None] = []
     for name in ("tolerance", "relative_tolerance"):
         given = spec.get(name)
         if given is None:

@@ -24,9 +24,9 @@ def misfit(kind: str, given: Written) -> str:
 
 def plainly(a: Written, b: Written, kind: str | None, close: Closeness) -> bool | None:
     """Tells whether two answers are the same without algebra, None where that takes algebra."""
-    if units.differ(a.unit, b.unit) or (a.name and b.name and a.name != b.name and kind != "equation"):
-        if a.value is not None and b.value is not None:
-            return False
+    apart = units.differ(a.unit, b.unit) or (a.name and b.name and a.name != b.name and kind != "equation")
+    if apart and a.value is not None and b.value is not None:
+        return False
     if kind == "equation":
         return True if a.squeezed == b.squeezed else None
     if kind == "interval":
@@ -95,8 +95,13 @@ def _same_inferred(a: Written, b: Written, close: Closeness) -> bool:
 def _same_values(x: Value, y: Value, close: Closeness, ordered: bool) -> bool | None:
     if all(isinstance(leaf, Number) for leaf in plain.leaves(x) + plain.leaves(y)):
         return plain.equal(x, y, close.same, ordered)
-    same = {Term: lambda p, q: notation.squeeze(p.text) == notation.squeeze(q.text)}
-    return plain.equal(x, y, lambda p, q: type(p) is type(q) and same.get(type(p), close.same)(p, q), ordered) or None
+
+    def same(p: Leaf, q: Leaf) -> bool:
+        if isinstance(p, Term) and isinstance(q, Term):
+            return notation.squeeze(p.text) == notation.squeeze(q.text)
+        return close.same(p, q)
+
+    return plain.equal(x, y, same, ordered) or None
 
 
 def _same_spans(a: Intervals | None, b: Intervals | None, close: Closeness) -> bool | None:

@@ -31,8 +31,12 @@ class Intervals:
     sure: bool
 
 
-_CUP = re.compile(r"\\cup(?![A-Za-z])|\\bigcup(?![A-Za-z])|(?<=[)\]}])\s*(?:U|or|,|\\text\s*\{\s*(?:or|and)\s*\})\s*(?=[(\[]|\\\{)")
-_OR = re.compile(r"\s*(?:,?\s*\\(?:text|mathrm)\s*\{\s*,?\s*or\s*\}|,?\s*\bor\b|\\cup(?![A-Za-z])|\\(?:vee|lor)(?![A-Za-z]))\s*")
+_CUP = re.compile(
+    r"\\cup(?![A-Za-z])|\\bigcup(?![A-Za-z])|(?<=[)\]}])\s*(?:U|or|,|\\text\s*\{\s*(?:or|and)\s*\})\s*(?=[(\[]|\\\{)"
+)
+_OR = re.compile(
+    r"\s*(?:,?\s*\\(?:text|mathrm)\s*\{\s*,?\s*or\s*\}|,?\s*\bor\b|\\cup(?![A-Za-z])|\\(?:vee|lor)(?![A-Za-z]))\s*"
+)
 _LESS = r"(<=?|\\l(?:eq?(?:slant|q)?|t)(?![A-Za-z]))"
 _MORE = r"(>=?|\\g(?:eq?(?:slant|q)?|t)(?![A-Za-z]))"
 _NAME = r"([A-Za-z](?:_\{?\w\}?)?(?:\([a-z]\))?|\\[a-z]{2,7})"

@@ -13,10 +13,10 @@ from types import ModuleType
 from typing import Any
 
 from catalog.errors import UserError
-from verifiers import code, math, sat
+from verifiers import choice, code, math, sat, text
 from verifiers.verdict import Judgement
 
-VERIFIERS: dict[str, ModuleType] = {math.NAME: math, sat.NAME: sat, code.NAME: code}
+VERIFIERS: dict[str, ModuleType] = {one.NAME: one for one in (math, sat, code, choice, text)}
 """The verifiers by the name that a task gives."""
 
 MAX_SPEC_CHARS = 8_000_000

@@ -11,7 +11,13 @@ _MARKS = {
     **dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2007\u3000", " "),
     **dict.fromkeys("\u2006\u2008\u2009\u200a\u202f\u205f", "\\,"),
     **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u2061\u2062", ""),
-    **dict(zip("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞", "12 13 23 14 34 15 25 35 45 16 56 18 38 58 78".split(), strict=True)),
+    **dict(
+        zip(
+            "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞",
+            ["12", "13", "23", "14", "34", "15", "25", "35", "45", "16", "56", "18", "38", "58", "78"],
+            strict=True,
+        )
+    ),
     "×": "\\times ",
     "÷": "/",
     "∕": "/",
@@ -52,11 +58,10 @@ _MARKS = {
 }
 _FRACTIONS = frozenset("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞")
 _GREEK = {
-    **dict(zip("αβγδζηθικλμνξπρστφχψω", "alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi pi rho sigma "
-               "tau varphi chi psi omega".split(), strict=True)),
-    **dict(zip("ΓΔΘΛΞΠΣΦΨΩ", "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(), strict=True)),
-    "ε": "epsilon",
-    "ϕ": "phi",
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+    "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma",
+    "τ": "tau", "φ": "varphi", "ϕ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta",
+    "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
 }  # fmt: skip
 _UNICODE = str.maketrans(
     {mark: f"\\frac{{{to[0]}}}{{{to[1:]}}}" if mark in _FRACTIONS else to for mark, to in _MARKS.items()}
@@ -82,7 +87,9 @@ _DEGREES = re.compile(
     r"(\s*,)?"
 )
 _ORDINAL = re.compile(r"(?<=\d)\s*\^?\{?\s*(?:\\(?:text|mathrm|rm|textsuperscript)\s*)?\{?(?:st|nd|rd|th)\}{0,2}$")
-TEXT_COMMANDS = r"\\(?:text(?:normal|bf|it|rm|up|sf|tt)?|mathrm|mathbf|mathit|mathsf|boldsymbol|bm|mbox|operatorname\*?)"
+TEXT_COMMANDS = (
+    r"\\(?:text(?:normal|bf|it|rm|up|sf|tt)?|mathrm|mathbf|mathit|mathsf|boldsymbol|bm|mbox|operatorname\*?)"
+)
 _TEXT = re.compile(TEXT_COMMANDS + r"\s*\{([^{}]*)\}")
 _FONT = re.compile(r"\\(?:mathbf|mathrm|boldsymbol|bm|textbf|text|mathit)\s*\{\s*([-+]?[\d.,/ ]*\d)\s*\}")
 _LEADING = re.compile(r"(?:=|\\approx(?![A-Za-z])|\\sim(?![A-Za-z])|(?:approximately|about|roughly)\s)\s*")

@@ -22,7 +22,8 @@ _FINISHED = (".", "!", "?", "*", "$", "\\)", "\\]", "}")
 
 
 _LAST_LINE = re.compile(
-    r"(?:(?:^|\n)\s*(?:\*\*)?(?:ANSWER|(?:Final )?[Aa]nswer)(?:\*\*)?\s*:|Final Answer:? The final answer is)(?:\*\*)?[ \t]*([^\n]+)\Z"
+    r"(?:(?:^|\n)\s*(?:\*\*)?(?:ANSWER|(?:Final )?[Aa]nswer)(?:\*\*)?\s*:"
+    r"|Final Answer:? The final answer is)(?:\*\*)?[ \t]*([^\n]+)\Z"
 )
 
 

@@ -23,11 +23,12 @@ MAX_CHARS = 20_000
 MAX_ACCEPTED = 1_000
 
 _COMMAND = re.compile(TEXT_COMMANDS + r"\s*\{([^{}]*)\}")
-_QUOTES = str.maketrans("‘’“”«»‐‑‒–—−", "''\"\"\"\"------")
+_QUOTES = str.maketrans("‘’“”«»‐‑‒–—−", '\'\'""""------')
 _ENDS = " \t.,;:!?\"'`*_#()[]{}$"
 _ARTICLE = re.compile(r"(?:the|an|a)\s+(?=\S)")
 _NAMED = re.compile(
-    r"(?:^|\n|\.\s)[\s*#]*(?:so |thus |therefore |hence )?,?\s*(?:the\s+)?(?:final\s+|correct\s+)?answer\b\**\s*(?:is\b|[:=])[\s*]*"
+    r"(?:^|\n|\.\s)[\s*#]*(?:so |thus |therefore |hence )?,?\s*(?:the\s+)?(?:final\s+|correct\s+)?answer\b"
+    r"\**\s*(?:is\b|[:=])[\s*]*"
     r"([^\n]+)",
     re.IGNORECASE,
 )

@@ -46,8 +46,8 @@ _BEHIND_LETTERS = re.compile(
     rf"(?<=[A-Za-z)])\s*{_COMMAND}\s*\{{\s*((?:square |sq\.? ?|cubic )?[A-Za-z]+)\.?(?:\^\{{?[23]\}}?)?\s*\}}{_POWER}$"
 )
 _WORDS = re.compile(
-    r"(?<=[\d}])\s+(?!sqrt|infty)((?:square |sq\.? |cubic )?(?:[A-Za-z]{4,}|[cmk]m|[mk]?g|ft|in|mph|lbs?|oz|sec|min|hrs?"
-    r"|yd|m[lL]|days?|sq)(?: [A-Za-z]{2,})*)" + _POWER + "$"
+    r"(?<=[\d}])\s+(?!sqrt|infty)((?:square |sq\.? |cubic )?(?:[A-Za-z]{4,}|[cmk]m|[mk]?g|ft|in|mph|lbs?|oz"
+    r"|sec|min|hrs?|yd|m[lL]|days?|sq)(?: [A-Za-z]{2,})*)" + _POWER + "$"
 )
 
 

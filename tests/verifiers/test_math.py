@@ -100,7 +100,10 @@ def test_agrees_with_the_labels_of_reasoning_traces_but_for_wrong_labels(shared_
 def test_agrees_with_math_verifys_own_cases_but_for_those_listed_with_a_reason(shared_data, pool):
     data = rows(shared_data / "math_verify_cases.jsonl.gz")
     listed = {row["id"]: row["verdict"] for row in rows(HERE / "math_verify_disagreements.jsonl")}
-    found = verdicts(pool, [(row["pred"], row["gold"]) for row in data])
+    # rounding to n decimals is theirs, a distance ours
+    specs = [{} if row["float_rounding"] == 6 else {"tolerance": 0.5 / 10 ** row["float_rounding"]} for row in data]
+    items = [Item("math", row["pred"], row["gold"], json.dumps(spec)) for row, spec in zip(data, specs, strict=True)]
+    found = [judged.verdict for judged in pool.judge_many(items)]
     faults = []
     for verdict, row in zip(found, data, strict=True):
         wanted = listed.get(row["id"], "correct" if row["expected"] else "wrong")
