@@ -110,7 +110,7 @@ def test_a_teacher_restarted_in_the_middle_loses_nothing(teacher, recipe, tmp_pa
 
 
 def test_ctrl_c_ends_cleanly_with_exit_code_3_and_resumes(teacher, recipe, tmp_path) -> None:
-    url = teacher.start("--delay-ms", "400").url
+    url = teacher.start("--delay-ms", "50").url
     path, store = recipe(url), tmp_path / "store"
     running = subprocess.Popen(
         command("build", path, "--plain", "--store", store),
