@@ -13,7 +13,7 @@ from catalog.records import Task
 from catalog.store import Build
 from flows.loading import Resolved, load
 from flows.rows import read_rows
-from verifiers.audit import Line, Report, references
+from verifiers.audit import Line, Report, bundled
 from verifiers.audit import audit as run_audit
 from verifiers.audit.probe import Case
 from verifiers.judge import VERIFIERS, check_name
@@ -33,13 +33,14 @@ def audit(
     max_false_accept: float,
     max_false_reject: float,
     deadline_s: float,
+    sandbox: str,
     as_json: bool,
 ) -> None:
     """Prints what a verifier makes of mutants, paraphrases and junk. Raises AuditFailed where a limit is passed."""
     check_name(verifier)
     if file is not None and recipe is not None:
         raise UserError("--audit takes the tasks of FILE or of --recipe, not of both: leave one out.")
-    found: Iterable[Case] = references.cases(verifier)
+    found: Iterable[Case] = bundled.cases(verifier)
     if file is not None:
         found = (_case_of_row(row, verifier) for row in read_rows(file) if row.get("verifier", verifier) == verifier)
     elif recipe is not None:
@@ -48,7 +49,7 @@ def audit(
     if not cases:
         place = file or recipe or "the package"
         raise UserError(f"{place} has no task for the verifier {verifier!r}: give a FILE of tasks that name it.")
-    with Pool(deadline_s=deadline_s) as pool:
+    with Pool(deadline_s=deadline_s, sandbox=sandbox) as pool:
         report = run_audit(cases, pool.judge_many)
     if as_json:
         print(json.dumps({"verifier": verifier, **report.as_dict()}, ensure_ascii=False))
@@ -64,14 +65,15 @@ def audit_build(resolved: Resolved, build: Build, manifest: Manifest) -> None:
     An audit that stands in the manifest, of the same verifiers and sample, is not repeated. Raises AuditFailed where a
     limit of the recipe is passed.
     """
-    settings = resolved.recipe.verify.audit
+    verify = resolved.recipe.verify
+    settings = verify.audit
     if settings.sample == 0:
         return
     by_verifier = _sampled(build, settings.sample)
     made_of = {"sample": settings.sample, "versions": {name: VERIFIERS[name].VERSION for name in sorted(by_verifier)}}
     if manifest.audit.get("of") != made_of:
         cases = [_case_of_task(task) for name in sorted(by_verifier) for task in by_verifier[name]]
-        with Pool(deadline_s=resolved.recipe.verify.deadline_s) as pool:
+        with Pool(deadline_s=verify.deadline_s, sandbox=verify.sandbox) as pool:
             report = run_audit(cases, pool.judge_many, seed_for(resolved.recipe.seed, "audit", 0), heavy=False)
         manifest.audit = {"of": made_of, **report.as_dict()}
     held = Report(manifest.audit["cases"], tuple(Line(**line) for line in manifest.audit["lines"]))

@@ -134,13 +134,17 @@ def verify(
         list[str], typer.Option("--column", metavar="NAME=COLUMN", help="Where a column is named otherwise.")
     ] = [],
     deadline_s: Annotated[float, typer.Option("--deadline", min=0.01, help="Seconds a verification may take.")] = 5.0,
+    sandbox: Annotated[
+        str,
+        typer.Option("--sandbox", metavar="LEVEL", help="For programs, at least: limits, filters, namespaces."),
+    ] = "filters",
     as_json: JsonOption = False,
 ) -> None:
     """Judges the responses of a file: columns id, response, reference, verifier and spec. Or audits, see options."""
     if audit is not None:
         from flows import auditing
 
-        auditing.audit(audit, file, recipe, max_false_accept, max_false_reject, deadline_s, as_json)
+        auditing.audit(audit, file, recipe, max_false_accept, max_false_reject, deadline_s, sandbox, as_json)
     elif references:
         from flows import references as of_references
 
@@ -148,7 +152,7 @@ def verify(
     else:
         from flows import on_files
 
-        on_files.verify(file, out, verifier, columns, deadline_s, as_json)
+        on_files.verify(file, out, verifier, columns, deadline_s, sandbox, as_json)
 
 
 @app.command()

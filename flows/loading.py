@@ -46,8 +46,8 @@ class Resolved:
 
 
 def identity(recipe: Recipe) -> dict[str, Any]:
-    """Gives the part of a recipe that decides which rows come out: no budget, training, audit, operational settings."""
-    values = recipe.model_dump(mode="json", exclude={"budget": True, "train": True, "verify": {"audit"}})
+    """Gives what of a recipe decides which rows come out: no budget, training, audit, sandbox, operational settings."""
+    values = recipe.model_dump(mode="json", exclude={"budget": True, "train": True, "verify": {"audit", "sandbox"}})
     values["teachers"] = {
         name: {key: value for key, value in teacher.items() if key not in _OPERATIONAL}
         for name, teacher in values["teachers"].items()

@@ -112,7 +112,13 @@ def spec_text(spec: Any) -> str:
 
 
 def verify(
-    file: str | None, out: str | None, verifier: str | None, columns: Sequence[str], deadline_s: float, as_json: bool
+    file: str | None,
+    out: str | None,
+    verifier: str | None,
+    columns: Sequence[str],
+    deadline_s: float,
+    sandbox: str,
+    as_json: bool,
 ) -> None:
     """Judges the responses of a file, adding `verdict, extracted, detail, ms`; counts by verdict."""
     from verifiers.judge import Item, check_name
@@ -124,7 +130,7 @@ def verify(
         check_name(verifier)
     names = columns_of(columns)
     counts: Counter[str] = Counter()
-    with Pool(deadline_s=deadline_s) as pool, writing_rows(out) as writer:
+    with Pool(deadline_s=deadline_s, sandbox=sandbox) as pool, writing_rows(out) as writer:
         for rows in _chunks(read_rows(file)):
             items = []
             for row in rows:

@@ -27,8 +27,13 @@ def prefect_api() -> Iterator[str]:
     _quiet()
     url = os.environ.get("PREFECT_API_URL")
     if url:
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
         yield url
         return
+    # The command says itself how it ended; on Ctrl-C Prefect would add a line for each task, and one for each of these
+    # lines that no longer reaches the server.
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
     port = _free_port()
     url = f"http://127.0.0.1:{port}/api"
     log_path = cache_dir() / "prefect" / "server.log"
@@ -61,7 +66,6 @@ def _quiet() -> None:
         "PREFECT_HOME": str(cache_dir() / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        "PREFECT_LOGGING_LEVEL": "ERROR",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     }.items():
         os.environ.setdefault(name, value)

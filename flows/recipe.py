@@ -1,6 +1,7 @@
 """A recipe: the TOML file that says what a dataset is made of, read into models that refuse what they do not know."""
 
 import difflib
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -31,6 +32,8 @@ class VerifySettings(BaseModel):
 
     deadline_s: float = Field(5.0, gt=0)
     """A verification that runs longer is killed and its verdict is `timeout`."""
+    sandbox: Literal["limits", "filters", "namespaces"] = "filters"
+    """The least level of the sandbox at which programs run; below it, a machine samples nothing for tasks of code."""
     audit: AuditSettings = AuditSettings()
 
 

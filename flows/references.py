@@ -1,11 +1,11 @@
 """The audit of references: which of a file's right answers cannot be read, or contradict each other."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from catalog.errors import UserError
+from dedup.exact import normalise
 from flows.on_files import columns_of, needs, spec_text, tell, text_of
 from flows.rows import read_rows, writing_rows
 from verifiers.judge import Item
@@ -17,8 +17,8 @@ _PROBLEM = ("problem", "prompt", "question")
 def audit(file: str | None, out: str | None, columns: Sequence[str], deadline_s: float, as_json: bool) -> None:
     """Writes a file's rows with `flags` and `flag_detail`; counts rows by flag.
 
-    Flags: `unreadable` (the row's verifier cannot use the reference), `contradiction` (the same problem, up to case and
-    spacing, has another reference elsewhere in the file, by the verifier in both directions). Verifiers whose tasks
+    Flags: `unreadable` (the row's verifier cannot use the reference), `contradiction` (the same problem, in dedup's
+    normal form, has another reference elsewhere in the file, by the verifier in both directions). Verifiers whose tasks
     have no reference (`sat`, `code`) are not looked at. Raises UserError for a file without rows or columns.
     """
     if file is None or out is None:
@@ -38,7 +38,7 @@ def audit(file: str | None, out: str | None, columns: Sequence[str], deadline_s:
         looked_at.append((i, verifier))
         problem = next((row[name] for name in _PROBLEM if isinstance(row.get(name), str)), None)
         if problem is not None:
-            by_problem.setdefault((verifier, _normal(problem)), []).append(i)
+            by_problem.setdefault((verifier, normalise(problem)), []).append(i)
 
     def item(verifier: str, answered: int, reference: int) -> Item:
         texts = [text_of(rows[j].get(names["reference"])) for j in (answered, reference)]
@@ -69,7 +69,3 @@ def audit(file: str | None, out: str | None, columns: Sequence[str], deadline_s:
     counted = Counter(name for found in flags for name in found)
     result: dict[str, Any] = {"out": out, "rows": len(rows), "flagged": sum(map(bool, flags)), "flags": dict(counted)}
     tell(result, as_json)
-
-
-def _normal(problem: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", problem).casefold().split())

@@ -18,6 +18,7 @@ from flows.loading import Resolved
 from flows.progress import shown
 from flows.workbench import Workbench, open_workbench
 from generators.teachers.protocol import AccountError
+from verifiers import code, sandbox
 
 Runner = Callable[[Workbench, Build, list[int], Callable[[ShardResult], None]], None]
 """Runs shards and tells of each that ends: threads (driver.run_shards) or Prefect tasks (build_flow)."""
@@ -38,7 +39,12 @@ class Session:
         left = driver.remaining(self.build, shards)
         if not left:
             return
-        tasks = sum(len(self.build.read("tasks", f"{shard:05d}")) for shard in left)
+        tasks = 0
+        for shard in left:
+            found = self.build.read("tasks", f"{shard:05d}")
+            tasks += len(found)
+            if any(task.verifier == code.NAME for task in found):
+                sandbox.require(self.resolved.recipe.verify.sandbox)
         pending = 0
         causes: set[str] = set()
 

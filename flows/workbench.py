@@ -96,7 +96,7 @@ def open_workbench(
     try:
         teacher = loop.run(_enter(opener))
         try:
-            with Pool(deadline_s=recipe.verify.deadline_s) as pool:
+            with Pool(deadline_s=recipe.verify.deadline_s, sandbox=recipe.verify.sandbox) as pool:
                 journal = Journal.open(store)
                 try:
                     sampler = Sampler(

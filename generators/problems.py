@@ -2,7 +2,8 @@
 
 A row that makes no task becomes a reject of stage `tasks`, with the line it stood in, and the rest goes on. SAT
 problems are read from a spec column, or from the columns `n`, `k` and `clause` (or `clauses`) of SATURN's published
-rows, with `l` and `n_solutions` checked where they are present; a row without a prompt gets SATURN's.
+rows, with `l` and `n_solutions` checked where they are present; a row without a prompt gets SATURN's. Problems of code
+have their tests in a spec column (see `verifiers.code`), and in the reference, if anything, a program that is right.
 """
 
 import difflib
@@ -23,6 +24,7 @@ from generators.formula import Formula, parse, solutions, solves
 from generators.isomorphism import structure
 from generators.rows import MAX_EXCERPT, Hub, Row, Source, columns, read
 from generators.settings import ProblemsSettings
+from verifiers.code.spec import read as read_tests
 
 MAX_PROMPT = 100_000
 """Characters of a prompt."""
@@ -109,10 +111,15 @@ def _required_columns(settings: ProblemsSettings) -> list[tuple[str, tuple[str, 
             f"The problems section {settings.source!r} has the verifier 'math' but no reference: set "
             "columns.reference to the column with the answers."
         )
+    if settings.verifier == "code" and mapped.spec is None:
+        raise UserError(
+            f"The problems section {settings.source!r} has the verifier 'code' but no tests: set columns.spec to the "
+            "column with the spec."
+        )
     required: list[tuple[str, tuple[str, ...]]] = [
         (f"columns.{field}", (name,))
         for field, name in mapped.model_dump().items()
-        if name and not (field == "prompt" and settings.verifier == "sat")
+        if name and (field, settings.verifier) not in (("prompt", "sat"), ("reference", "code"))
     ]
     if settings.verifier == "sat" and mapped.spec is None:
         saturn_row = "columns.spec, or SATURN's own columns"
@@ -153,6 +160,16 @@ def _to_task(row: Row, settings: ProblemsSettings) -> Task:
         spec = saturn.spec(formula, n, n_solutions)
         difficulty = saturn.difficulty(n, formula.k, len(formula.clauses)) if difficulty is None else difficulty
         guess_rate, key = n_solutions / 2**formula.k, structure(formula)
+    elif settings.verifier == "code":
+        prompt = _text(values, mapped.prompt, MAX_PROMPT)
+        tests = _object(values, str(mapped.spec))
+        try:
+            read_tests(tests)
+        except ValueError as error:
+            raise _Unfit("invalid_spec", str(error)) from None
+        solved = mapped.reference and values.get(mapped.reference) is not None
+        reference = _text(values, str(mapped.reference), MAX_REFERENCE) if solved else ""
+        spec = canonical_json(tests)
     else:
         prompt = _text(values, mapped.prompt, MAX_PROMPT)
         reference = _text(values, str(mapped.reference), MAX_REFERENCE)

@@ -65,9 +65,12 @@ def slow(item: Item) -> Judgement:
     return replace(judgement, ms=(time.perf_counter() - started) * 1e3)
 
 
-def run_program(item: Item, deadline_s: float) -> Judgement:
-    """Gives the judgement of a program that `fast` left open: it runs in the sandbox, not in a worker."""
-    return code.slow(item.response, item.reference, _spec(item.spec), deadline_s)
+def run_program(item: Item, deadline_s: float, sandbox: str) -> Judgement:
+    """Gives the judgement of a program that `fast` left open: it runs in the sandbox, not in a worker.
+
+    Raises UserError on a machine that does not reach the level `sandbox`.
+    """
+    return code.slow(item.response, item.reference, _spec(item.spec), deadline_s, sandbox)
 
 
 def essence(item: Item) -> Item:

@@ -41,10 +41,13 @@ class Pool:
     """A fixed number of worker processes, used as a context manager.
 
     `workers`: how many judge at once; `deadline_s`: seconds that one item may run in a worker; `memory_mb`: address
-    space of one worker.
+    space of one worker; `sandbox`: the least level at which programs run (see verifiers.sandbox).
     """
 
-    def __init__(self, workers: int = 2, deadline_s: float = 5.0, memory_mb: int = MEMORY_MB) -> None:
+    def __init__(
+        self, workers: int = 2, deadline_s: float = 5.0, memory_mb: int = MEMORY_MB, sandbox: str = code.SANDBOX
+    ) -> None:
+        self._sandbox = sandbox
         self._deadline_s = deadline_s
         self._memory_mb = memory_mb
         self._threads = ThreadPoolExecutor(workers, "verify")
@@ -64,7 +67,8 @@ class Pool:
 
         Verdicts that the pool itself gives: `timeout` (past the deadline, worker killed), `memory` (past its address
         space), `crash` (the worker died of the item), `infrastructure` (no worker could be had, tried twice).
-        Raises UserError for an unknown verifier, before anything is judged.
+        Raises UserError for an unknown verifier, before anything is judged, and for programs where the machine does
+        not reach the level of the sandbox.
         """
         for name in {item.verifier for item in items}:
             check_name(name)
@@ -91,7 +95,7 @@ class Pool:
     def _judge(self, item: Item) -> Judgement:
         """Runs in one of the pool's threads, each of which has a worker of its own."""
         if item.verifier == code.NAME:  # runs in the sandbox, which has its own processes and clock
-            return run_program(item, self._deadline_s)
+            return run_program(item, self._deadline_s, self._sandbox)
         message = json.dumps([item.verifier, item.response, item.reference, item.spec]).encode()
         detail = ""
         for _ in range(2):

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 from catalog import connect
@@ -54,6 +55,8 @@ def test_kill_at_random_moments_repeats_no_finished_request_and_gives_the_same_b
             break
         running.send_signal(signal.SIGKILL)
         running.wait()
+        # Once it answers this, the teacher has seen that the killed process's connections are gone.
+        urllib.request.urlopen(f"{url}/stats").close()
         kills.append(time.monotonic())
     resumed = reasonmill("build", path, "--plain", "--store", store, "--json")
     assert resumed.code == 0, resumed.err
@@ -110,7 +113,7 @@ def test_a_teacher_restarted_in_the_middle_loses_nothing(teacher, recipe, tmp_pa
 
 
 def test_ctrl_c_ends_cleanly_with_exit_code_3_and_resumes(teacher, recipe, tmp_path) -> None:
-    url = teacher.start("--delay-ms", "400").url
+    url = teacher.start("--delay-ms", "50").url
     path, store = recipe(url), tmp_path / "store"
     running = subprocess.Popen(
         command("build", path, "--plain", "--store", store),

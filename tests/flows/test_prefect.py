@@ -76,6 +76,26 @@ def test_a_killed_flow_leaves_no_process_and_no_running_run_and_resumes(teacher,
     assert _processes_with(cache) == []
 
 
+def test_ctrl_c_says_one_sentence(teacher, recipe, tmp_path, cache) -> None:
+    path, store = recipe(teacher.start("--delay-ms", "100").url), tmp_path / "store"
+    running = subprocess.Popen(
+        command("build", path, "--store", store),
+        stderr=subprocess.PIPE,
+        env={**os.environ, "REASONMILL_CACHE": str(cache)},
+        text=True,
+        start_new_session=True,
+    )
+    while len(teacher.answered()) < 10:
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 3
+    said = [line for line in err.replace("\r", "\n").splitlines() if line and not line.startswith("tested: ")]
+    assert said[-1] == "reasonmill: Stopped. The same command goes on from here."
+    assert all(line.startswith("starting the orchestrator") for line in said[:-1])
+    assert _processes_with(cache) == []
+
+
 @pytest.mark.timeout(600)
 def test_a_schedule_builds_and_ends_cleanly(teacher, recipe, tmp_path, cache) -> None:
     path, store = recipe(teacher.start().url, count=16), tmp_path / "store"
@@ -96,7 +116,6 @@ def test_a_schedule_builds_and_ends_cleanly(teacher, recipe, tmp_path, cache) ->
                 with connect(str(store)) as con:
                     status = con.execute("select status from builds").fetchall()
         assert status == [("complete",)]
-        time.sleep(5)  # the build's rows are there; its process has yet to end
     finally:
         os.killpg(serving.pid, signal.SIGINT)
         out, _ = serving.communicate(timeout=60)

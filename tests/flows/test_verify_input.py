@@ -1,13 +1,14 @@
 """Whatever a file holds, `verify` gives one sentence or a verdict a row, never a traceback."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.flows.conftest import reasonmill
+from tests.flows.conftest import command, reasonmill
 
 GOOD = {"response": "\\boxed{1}", "reference": "1", "verifier": "math"}
 
@@ -126,3 +127,24 @@ def test_a_parquet_file_without_rows_is_told(tmp_path) -> None:
     file = tmp_path / "none.parquet"
     pq.write_table(pa.table({"response": pa.array([], pa.string())}), file)
     assert "has no rows" in told(file, "-o", tmp_path / "out.jsonl")
+
+
+WITHOUT_NAMESPACES = ["unshare", "-r", "sh", "-c", 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"', "sh"]
+"""Runs a command where nobody may make namespaces: the sandbox reaches the level `filters` there."""
+
+
+def test_programs_are_refused_below_the_level_that_is_asked(tmp_path: Path) -> None:
+    if subprocess.run([*WITHOUT_NAMESPACES, "true"], capture_output=True).returncode != 0:
+        pytest.skip("this machine cannot be made one without namespaces")
+    spec = {"kind": "asserts", "asserts": ["assert double(2) == 4"]}
+    row = {"response": "def double(x):\n    return 2 * x\n", "reference": "", "verifier": "code", "spec": spec}
+    file, out = tmp_path / "programs.jsonl", tmp_path / "out.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    asked = [*WITHOUT_NAMESPACES, *command("verify", file, "-o", out)]
+    refused = subprocess.run([*asked, "--sandbox", "namespaces"], capture_output=True, text=True)
+    assert refused.returncode == 2, refused.stderr
+    assert "reaches level 'filters' here and 'namespaces' is asked" in refused.stderr
+    assert not out.exists()
+    done = subprocess.run(asked, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(out.read_text())["verdict"] == "correct"

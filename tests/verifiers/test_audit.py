@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from verifiers import judge
 from verifiers.audit import audit, junk, math_probes, reading, sat_probes, word_probes
+from verifiers.audit.bundled import cases
 from verifiers.audit.probe import Case
-from verifiers.audit.references import cases
 from verifiers.boxed import last_box
 from verifiers.pool import Pool
 from verifiers.verdict import Judgement

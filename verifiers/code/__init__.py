@@ -16,16 +16,21 @@ from verifiers.verdict import Judgement
 NAME = "code"
 VERSION = 1
 DEADLINE_S = 5.0
+SANDBOX = "filters"
+"""The least level of the sandbox at which programs run, unless the caller asks for another."""
 
 
-def verify(response: str, reference: str, spec: dict[str, Any], deadline_s: float = DEADLINE_S) -> Judgement:
+def verify(
+    response: str, reference: str, spec: dict[str, Any], deadline_s: float = DEADLINE_S, sandbox: str = SANDBOX
+) -> Judgement:
     """Judges one response in the sandbox that this process shares; the reference is not looked at. Never hangs.
 
     `deadline_s`: seconds for all tests together, or for each where the spec says {"seconds"}. Besides correct and
     wrong: `unparsable` (no Python in the response), `bad_reference` (the tests cannot run), `timeout`, `memory`,
-    `crash` (a signal ended the program), `infrastructure` (no sandbox). Raises UserError for a senseless deadline.
+    `crash` (a signal ended the program), `infrastructure` (no sandbox). Raises UserError for a senseless deadline, and
+    on a machine that does not reach the level `sandbox` (see verifiers.sandbox).
     """
-    return fast(response, reference, spec) or slow(response, reference, spec, deadline_s)
+    return fast(response, reference, spec) or slow(response, reference, spec, deadline_s, sandbox)
 
 
 def fast(response: str, reference: str, spec: dict[str, Any]) -> Judgement | None:
@@ -45,12 +50,16 @@ def fast(response: str, reference: str, spec: dict[str, Any]) -> Judgement | Non
     return None
 
 
-def slow(response: str, reference: str, spec: dict[str, Any], deadline_s: float = DEADLINE_S) -> Judgement:
+def slow(
+    response: str, reference: str, spec: dict[str, Any], deadline_s: float = DEADLINE_S, sandbox: str = SANDBOX
+) -> Judgement:
     """Runs what `fast` left open."""
     from verifiers.code import running
     from verifiers.code.program import extract
     from verifiers.code.spec import read
+    from verifiers.sandbox import require
 
+    require(sandbox)
     started = time.perf_counter()
     program = extract(response)
     verdict, detail = running.judge(program, read(spec), deadline_s)

@@ -5,7 +5,6 @@ Candidates and tests are forked from two different warm processes. What the test
 
 import atexit
 import os
-import signal
 import socket
 import threading
 import time
@@ -32,6 +31,9 @@ as much of the processor as before."""
 
 OWN_CORE = 0.9
 TRIES = 2
+_DYING_S = 1.0
+"""How long a program whose connection has broken may take to be dead, on the busiest machine."""
+
 _GONE = "the program ended its process"
 _SYNTAX = "the program does not compile"
 
@@ -90,13 +92,14 @@ def _run(program: str, spec: Spec, deadline_s: float, margin: float) -> tuple[Ve
             candidate = _candidates.start(CANDIDATE, {}, [theirs.fileno()], total_s * margin + 2, limits=limits)
             trial, count = _trials.take(dump(order), [ours.fileno()])
         last = _follow(trial, reports, total_s * margin, each and each * margin)
-        code = candidate.end()
+        dying = _GONE in f"{reports.first} {last}"
+        code = candidate.end(_DYING_S if dying else 0.0)
         if last is not None and last[:2] == ["last", True]:
             _trials.keep(trial, count)
         else:
             trial.close()
         cpu_s = float((candidate.report or {}).get("cpu_s", 0.0))
-        if code == -signal.SIGKILL and cpu_s > total_s:
+        if candidate.spent(limits):
             last = None
         return _verdict(last, reports, code, each or total_s), cpu_s / total_s
     except NotPlain:

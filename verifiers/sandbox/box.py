@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from catalog.errors import UserError
-from verifiers.sandbox.host import LEVELS, Gone, Run, Streams, Zygote, require_seconds
+from verifiers.sandbox.host import LEVELS, Gone, Run, Streams, Zygote, require_seconds, too_low
 from verifiers.sandbox.outcome import Limits, Outcome
 from verifiers.sandbox.session import Session, judged
 
@@ -67,11 +67,7 @@ class Sandbox:
                 zygote = Zygote(self._preload, self._entries, self._highest)
                 if LEVELS.index(zygote.level) < LEVELS.index(self._least):
                     zygote.close()
-                    why = "; ".join(zygote.refused.values()) or "a lower level was asked as the highest"
-                    raise UserError(
-                        f"the sandbox reaches level {zygote.level!r} here and {self._least!r} is asked ({why}): "
-                        "install bubblewrap, allow unprivileged user namespaces, or ask for a lower level"
-                    )
+                    raise too_low(zygote.level, self._least, zygote.refused.values())
                 self._zygote = zygote
             return self._zygote
 

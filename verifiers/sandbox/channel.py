@@ -30,6 +30,12 @@ class Channel:
     def close(self) -> None:
         self._socket.close()
 
+    def closed(self, seconds: float) -> bool:
+        """Whether the other end has closed, or does so in some seconds, be it with frames that nobody has read."""
+        poll = select.poll()
+        poll.register(self._socket, 0)  # the end is told without being asked for
+        return bool(poll.poll(seconds * 1e3))
+
     def send_bytes(self, data: bytes, fds: tuple[int, ...] = (), until: float | None = None) -> None:
         """Sends a frame. `until`: time.monotonic() at which TimeoutError is raised; OSError where nobody listens."""
         rest = memoryview(len(data).to_bytes(_HEADER, "big") + data)

@@ -1,5 +1,6 @@
 """What a fresh fork of the zygote gives up before it runs anything of others. There is no way back from any of it."""
 
+import math
 import os
 import resource
 import signal
@@ -36,7 +37,7 @@ def confine(limits: dict[str, float], layers: Layers, scratch: str, base_bytes: 
     os.chdir(scratch)
     for name, value in (
         (resource.RLIMIT_AS, base_bytes + int(limits["memory_mb"] * 2**20)),
-        (resource.RLIMIT_CPU, max(1, round(limits["cpu_s"]))),  # soft is hard: pid 1 would ignore the soft one's signal
+        (resource.RLIMIT_CPU, math.ceil(limits["cpu_s"])),  # soft is hard: pid 1 would ignore the soft one's signal
         (resource.RLIMIT_FSIZE, int(limits["file_mb"] * 2**20)),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0),

@@ -4,13 +4,14 @@ import json
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -31,6 +32,10 @@ START_S = 120.0
 END_S = 10.0
 """How long the kernel may take to tear down a killed run."""
 
+_SPENT = 0.9
+"""Share of its processor time that a run has lived at least, by the clock, when the kernel kills it for that. The time
+that the kernel reports is no measure: it kills by whole ticks, of which a process on a busy machine has but a part."""
+
 BUILT_IN = ("verifiers.sandbox.program:main", "verifiers.sandbox.cells:main")
 
 _START = "import sys; sys.path[:] = {modules!r}; from verifiers.sandbox.jail import main; main()"
@@ -44,6 +49,15 @@ class Gone(OSError):
 
 def level_of(way: str) -> str:
     return "namespaces" if way in ("bubblewrap", "unshare") else way
+
+
+def too_low(found: str, least: str, refused: Iterable[str]) -> UserError:
+    """Gives the error of a machine that reaches level `found` ("" for none) where `least` is asked."""
+    why = "; ".join(refused) or "a lower level was asked as the highest"
+    return UserError(
+        f"The sandbox reaches level {found or 'none'!r} here and {least!r} is asked ({why}): install bubblewrap, allow "
+        "unprivileged user namespaces, or ask for a lower level."
+    )
 
 
 def ways(highest: str) -> list[str]:
@@ -199,6 +213,7 @@ class Run:
         self.report: dict[str, Any] | None = None
         self.ended = False
         self.began = 0.0
+        self._died, self._lived = False, 0.0
 
     def begin(self, payload: dict[str, Any]) -> None:
         self.began = time.monotonic()
@@ -226,13 +241,16 @@ class Run:
         with suppress(OSError):
             self._status.send(b"i")
 
-    def end(self) -> int | None:
+    def end(self, patience_s: float = 0.0) -> int | None:
         """Kills the whole tree and waits until it is gone. Gives the exit status, negative for a signal; None where
-        the zygote was lost. Calling it again gives the same.
+        the zygote was lost. Calling it again gives the same. `patience_s`: how long one that is known to be dying may
+        take to be dead by itself, so that `spent` can tell what of.
         """
         with self._lock:
             if not self.ended:
                 self.ended = True
+                self._died = self._channel.closed(patience_s)
+                self._lived = time.monotonic() - self.began
                 with suppress(OSError):
                     self._status.send(b"k")
                 with suppress(OSError, ValueError):
@@ -247,6 +265,11 @@ class Run:
             return self._status.recv(1 << 12)
         except ConnectionResetError:  # our word crossed the zygote's; its own is in the queue all the same
             return self._status.recv(1 << 12)
+
+    def spent(self, limits: Limits) -> bool:
+        """Whether the kernel killed it for its processor time. After `end`."""
+        killed = self._died and self.end() == -signal.SIGKILL
+        return killed and self._lived >= limits.cpu_s * _SPENT
 
     def output(self, limits: Limits) -> tuple[str, str, bool]:
         """Gives stdout and stderr, shortened, and whether one of them ran full. After `end`."""

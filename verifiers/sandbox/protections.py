@@ -1,10 +1,10 @@
-"""What holds on this machine. Nothing is presumed: a sandbox is started and asked."""
+"""What holds on this machine: a sandbox is started, in the best way that works, and each of its runs has its layers."""
 
 import functools
 from dataclasses import dataclass
 
 from catalog.errors import UserError
-from verifiers.sandbox.host import LEVELS, Gone, Zygote
+from verifiers.sandbox.host import LEVELS, Gone, Zygote, too_low
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,4 @@ def require(least: str) -> None:
         raise UserError(f"{least!r} is no level of the sandbox: {', '.join(LEVELS)}")
     found = level()
     if not found or LEVELS.index(found) < LEVELS.index(least):
-        raise UserError(
-            f"the sandbox reaches level {found or 'none'} here and {least!r} is asked ({'; '.join(_tried()[3])}): "
-            "install bubblewrap, allow unprivileged user namespaces, or ask for a lower level"
-        )
+        raise too_low(found, least, _tried()[3])

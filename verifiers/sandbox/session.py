@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import signal
 import threading
 import time
 from contextlib import suppress
@@ -138,14 +137,9 @@ def judged(
     code = run.end()
     if code is None:
         return outcome("infrastructure", "the sandbox's own process ended")
-    if run.report is not None and run.report["cpu_s"] >= limits.cpu_s * _SPENT and code in (0, -signal.SIGKILL):
+    if run.spent(limits):
         return outcome("timeout", f"more than {limits.cpu_s:g} s of processor time")
     return outcome("crash", f"signal {-code}" if code < 0 else f"ended itself with exit code {code} before its end")
-
-
-_SPENT = 0.5
-"""The kernel kills by time that it counts in whole ticks and reports it by a finer clock: on a busy machine, where a
-process has but a part of each tick, the report can be this much lower."""
 
 
 def _fields(frame: bytes) -> dict[str, Any]:

@@ -38,12 +38,11 @@ Entry = Callable[[dict[str, Any], Channel, list[int]], None]
 
 
 class _Run:
-    __slots__ = ("ends_at", "killed", "number", "pid", "pidfd", "status")
+    __slots__ = ("ends_at", "number", "pid", "pidfd", "status")
 
     def __init__(self, number: int, pid: int, status: socket.socket, ends_at: float) -> None:
         self.number, self.pid, self.status, self.ends_at = number, pid, status, ends_at
         self.pidfd = os.pidfd_open(pid)
-        self.killed = False
 
 
 def main(control: socket.socket, config: dict[str, Any]) -> None:
@@ -227,7 +226,6 @@ def _obey(run: _Run, layers: Layers) -> bool:
 
 
 def _kill(run: _Run, layers: Layers) -> None:
-    run.killed = True
     with suppress(ProcessLookupError):
         if not layers.namespaces:  # with them, the kernel kills all that the first process of a namespace has made
             os.killpg(run.pid, signal.SIGKILL)
@@ -248,7 +246,6 @@ def _reap(run: _Run, layers: Layers, scratch: str, others: dict[int, _Run]) -> N
     report = {
         "exit": os.waitstatus_to_exitcode(status),
         "cpu_s": usage.ru_utime + usage.ru_stime,
-        "killed": run.killed,
     }
     with suppress(OSError):
         run.status.send(json.dumps(report).encode())
