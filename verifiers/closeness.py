@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from verifiers.plain import Leaf, Number
+from verifiers.numbers import Number
+from verifiers.plain import Leaf
 
 ABSOLUTE = Fraction(1, 10**6)
 """Six decimals, as math-verify has it."""

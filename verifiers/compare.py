@@ -8,7 +8,8 @@ from fractions import Fraction
 from verifiers import intervals, kinds, notation, plain, symbolic, units
 from verifiers.closeness import Closeness
 from verifiers.intervals import Intervals
-from verifiers.plain import Leaf, Number, Row, Term, Value
+from verifiers.numbers import Number
+from verifiers.plain import Leaf, Row, Term, Value
 from verifiers.written import Written, for_algebra
 
 

@@ -15,7 +15,8 @@ r"""What an answer must be where a task declares its kind, and when two of that 
 
 from dataclasses import replace
 
-from verifiers.plain import Number, Row, Term, Value
+from verifiers.numbers import Number
+from verifiers.plain import Row, Term, Value
 from verifiers.written import Written
 
 ALL = (

@@ -8,12 +8,8 @@ r"""Answers that need no algebra: numbers, fractions, percentages, and lists, se
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
-from verifiers.units import split_unit
-
-MAX_DIGITS = 1000
-"""Digits of one number; conversion of longer ones is quadratic."""
+from verifiers.numbers import Number, read_number
 
 MAX_CHARS = 20_000
 """Length of an answer that is read at all."""
@@ -21,20 +17,8 @@ MAX_CHARS = 20_000
 MAX_DEPTH = 3
 """A tuple of sets of tuples; what nests deeper is not plain."""
 
-MAX_POWER_OF_TEN = 300
-"""Exponent of a number in scientific notation."""
-
 MAX_PAIRS = 10_000
 """Comparisons of elements that a set is worth; larger sets compare in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A rational number; `decimal` when written with a decimal point, `percent` when followed by a percent sign."""
-
-    value: Fraction
-    decimal: bool = False
-    percent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +48,6 @@ _JOINTS = re.compile(
     r",?\s*(?:\\(?:text(?:normal|rm|bf)?|mathrm|mbox)\s*\{\s*,?\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])"
     r"|\\(?:vee|lor)(?![A-Za-z]))\s*|;"
 )
-_PERCENT = re.compile(r"\s*(?:\\?%|\\text\{\s*(?:percent|percentage|pct)\s*\}|\b(?:percentage|percent|pct)\b)\s*$")
-_INTEGER = r"(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d{0,2}(?: \d{3})+|\d+)"
-_SIMPLE = re.compile(rf"([+-]?)\s*(?:({_INTEGER})(\.\d*)?|(\.\d+))")
-_REPEATING = re.compile(r"([+-]?)\s*(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")
-_SCIENTIFIC = re.compile(
-    r"([+-]?\d+(?:\.\d+)?)(?:\s*(?:\\times|\\cdot|\*)\s*10\s*(?:\^|\*\*)\s*\{?\s*([+-]?\d+)\s*\}?|[eE]([+-]?\d+))"
-)
-_FRACTION = re.compile(
-    rf"([+-]?)\s*(?:(\d+)\s*(?=\\frac)|(\d+)\s+(?=\d+\s*/))?(?:\\frac\s*(?:\{{\s*([+-]?\s*{_INTEGER})\s*\}}|(\d))\s*"
-    rf"(?:\{{\s*([+-]?\s*{_INTEGER})\s*\}}|(\d))|({_INTEGER})\s*/\s*({_INTEGER}))"
-)
 _VARIABLE = r"(?:[A-Za-z]\w{0,2}(?:_\{?\w{1,3}\}?)?'?|\\[a-z]{2,7}|\|?[A-Z]{2,3}\|?|\\angle [A-Z]{1,3})"
 _ASSIGNED = re.compile(
     rf"({_VARIABLE}(?:\({_VARIABLE}\))?|\({_VARIABLE}(?:\s*,\s*{_VARIABLE})+\))\s*(?:=|\\in(?![A-Za-z]))\s*"
@@ -83,6 +56,7 @@ _MATRIX = re.compile(
     r"[(\[]?\\begin\{(?:([pbB]?(?:small)?matrix)\}|(array)\}(?:\{[^{}]*\})?)(.*)\\end\{(?:[pbB]?(?:small)?matrix|array)\}[)\]]?",
     re.DOTALL,
 )
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _SUBSCRIPT = re.compile(r"_?\{?\d+\}?$")
 _THOUSANDS = re.compile(r"(?<=\d),\d{3}(?!\d)")
 _MARKS = re.compile(r"\\?[{}]|\\[lr]angle(?![A-Za-z])|[()\[\]]|,")
@@ -95,7 +69,8 @@ def split_name(tidied: str) -> tuple[str | None, str]:
     match = _ASSIGNED.match(tidied)
     if match:
         rest = tidied[match.end() :]
-        if rest and "=" not in rest and ("," not in rest or (rest[0] in "([\\" and len(split(rest)) == 1)):
+        one = "," not in rest or (rest[:1] in ("(", "[", "\\") and len(split(rest)) == 1) or _GROUPED.fullmatch(rest)
+        if rest and "=" not in rest and one:
             return "".join(match[1].split()), rest
     return None, tidied
 
@@ -151,7 +126,7 @@ def in_base(squeezed: str) -> tuple[str, int] | None:
 
 def with_decimal_comma(tidied: str) -> Number | None:
     """Gives the number of a text like `1,22`, which is a list of two integers as well."""
-    return _number(tidied.replace(",", ".")) if re.fullmatch(r"[+-]?\d+,\d\d+", tidied) else None
+    return read_number(tidied.replace(",", ".")) if re.fullmatch(r"[+-]?\d+,\d\d+", tidied) else None
 
 
 def split(text: str) -> list[str]:
@@ -180,7 +155,7 @@ def _whole(text: str, terms: bool) -> Value | None:
 
 
 def _read(text: str, depth: int, terms: bool) -> Value | None:
-    number = _number(text)
+    number = read_number(text)
     if number is not None or not text:
         return number
     if depth == 0:
@@ -211,48 +186,6 @@ def _bracketed(text: str, depth: int, terms: bool) -> Value | None:
             return row
         return row.items[0] if row.brackets == "()" else None
     return None
-
-
-def _number(text: str) -> Number | None:
-    if text.isdecimal() and text.isascii() and len(text) <= MAX_DIGITS:
-        return Number(Fraction(int(text)))
-    if len(text) > MAX_DIGITS + 100:
-        return None
-    percent = _PERCENT.search(text)
-    if percent:
-        text = text[: percent.start()]
-    elif text[-1:].isalpha() or text.endswith(("}", "2", "3")):
-        text, _ = split_unit(text)
-    text = text.strip()
-    if len(text) > MAX_DIGITS:
-        return None
-    if match := _SIMPLE.fullmatch(text):
-        sign, whole, fraction, bare = match.groups()
-        digits = (whole or "0").replace(",", "").replace(" ", "") + (fraction or bare or "").rstrip(".")
-        value = Fraction(digits)
-        decimal = bool(bare) or fraction not in (None, ".")
-    elif match := _FRACTION.fullmatch(text):
-        sign, w1, w2, a1, a2, b1, b2, a3, b3 = match.groups()
-        above, below = _int(a1 or a2 or a3), _int(b1 or b2 or b3)
-        if below == 0 or ((w1 or w2) and (above < 0 or below < 0)):
-            return None
-        value, decimal = Fraction(above, below) + int(w1 or w2 or 0), False
-    elif match := _REPEATING.fullmatch(text):
-        sign, whole, fixed, period = match.groups()
-        value = Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(fixed)) + Fraction(f"{whole or 0}.{fixed}")
-        decimal = False
-    elif match := _SCIENTIFIC.fullmatch(text):
-        power = match[2] or match[3]
-        if len(power) > 4 or abs(int(power)) > MAX_POWER_OF_TEN:
-            return None
-        sign, value, decimal = "+", Fraction(match[1]) * Fraction(10) ** int(power), "." in match[1] or int(power) < 0
-    else:
-        return None
-    return Number(-value if sign == "-" else value, decimal, percent is not None)
-
-
-def _int(digits: str) -> int:
-    return int(digits.replace(",", "").replace(" ", ""))
 
 
 def _row(brackets: str, inner: str, depth: int, terms: bool) -> Row | None:

@@ -67,7 +67,26 @@ def parse(text: str) -> Parsed:
 
     for name in "ei":
         text = text.replace(f"\\mathrm{{{name}}}", name)
-    return read(text, extraction_config=_extraction(), parsing_timeout=None)
+    return [_settled(reading) for reading in read(text, extraction_config=_extraction(), parsing_timeout=None)]
+
+
+def _settled(reading: Any) -> Any:
+    """Gives a reading with one symbol a name (the two parsers do not agree which are real), and `i` the unit.
+
+    Relations other than between terms stay: math-verify solves them for its own symbols.
+    """
+    from sympy import Eq, Expr, I, Symbol
+    from sympy.logic.boolalg import Boolean
+
+    if isinstance(reading, Eq) and isinstance(reading.lhs, Expr) and isinstance(reading.rhs, Expr):
+        return Eq(_settled(reading.lhs), _settled(reading.rhs), evaluate=False)
+    free = getattr(reading, "free_symbols", None)
+    if not free or isinstance(reading, Boolean):
+        return reading
+    try:
+        return reading.xreplace({s: I if s.name == "i" else Symbol(s.name, real=True) for s in free})
+    except (AttributeError, TypeError, ValueError):
+        return reading
 
 
 def understood(readings: Parsed) -> bool:
@@ -129,6 +148,7 @@ def _equal(a: Any, b: Any) -> bool:
         return False
     if _differ(a, b):
         return False
+    a, b = sorted((a, b), key=str)  # infinities make even terms equal in one direction only
     return _math_verify(a, b) or (not (_is_number_or_term(a) and _is_number_or_term(b)) and _math_verify(b, a))
 
 

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from verifiers import intervals, notation, plain, units
-from verifiers.plain import Number, Term, Value
+from verifiers.numbers import Number
+from verifiers.plain import Term, Value
 
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' .-]+")
 _LETTER = re.compile(r"\(?([A-J])\)?(?![A-Za-z])")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from verifiers import limits, math, notation, plain
+from verifiers import kinds, limits, math, notation, plain
 from verifiers.judge import Item, fast
 from verifiers.math import verify
 from verifiers.pool import Pool
@@ -68,7 +68,19 @@ def test_kinds_decide_where_the_text_alone_is_ambiguous():
     assert verify("\\boxed{[1, 2]}", "(1, 2)", {"kind": "tuple"}).verdict == "correct"
     assert verify("\\boxed{2, 1}", "1, 2", {"kind": "tuple"}).verdict == "wrong"
     assert verify("\\boxed{2, 1}", "1, 2", {"kind": "set"}).verdict == "correct"
-    assert verify("\\boxed{monday}", "Monday", {"kind": "text"}).verdict == "correct"
+
+
+@pytest.mark.parametrize("case", rows(HERE / "kind_cases.jsonl"), ids=lambda case: f"{case['kind']}: {case['why']}")
+def test_a_declared_kind_says_what_the_answer_must_be(case):
+    spec = {"kind": case["kind"], **case.get("spec", {})}
+    there = verify(f"\\boxed{{{case['a']}}}", case["b"], spec)
+    back = verify(f"\\boxed{{{case['b']}}}", case["a"], spec)
+    assert [there.verdict, back.verdict] == case["verdicts"], (there.detail, back.detail)
+
+
+def test_every_kind_has_cases_that_are_right_and_cases_that_are_wrong():
+    seen = {(case["kind"], verdict) for case in rows(HERE / "kind_cases.jsonl") for verdict in case["verdicts"]}
+    assert seen >= {(kind, verdict) for kind in kinds.ALL for verdict in ("correct", "wrong")}
 
 
 def test_agrees_with_the_labels_of_gsm8k_solutions(shared_data, pool):
