@@ -3,8 +3,9 @@
     python benchmarks/verify.py            # prints a table, stores benchmarks/results/verify.json
 
 Rates are rows per second of CPU time of this process, on one core, so that a busy machine does not distort them; every
-row is judged in this process (no pool). math-verify is called as its documentation says, on the whole response, its
-own timeouts on. The data lies beside the checkout (shared/data).
+row is judged in this process, without the pool. Hostile answers go through the pool, and what they take is told by the
+clock. math-verify is called as its documentation says, on the whole response, its own timeouts on. The data lies beside
+the checkout (shared/data).
 """
 
 import gzip
@@ -21,10 +22,13 @@ import pyarrow.parquet as pq
 
 from verifiers import math
 from verifiers.judge import Item, slow
+from verifiers.pool import Pool
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
 RESULT = ROOT / "benchmarks" / "results" / "verify.json"
+
+DEADLINE_S = 2.0
 
 Row = tuple[str, str, bool]
 """Response, reference, label."""
@@ -51,6 +55,26 @@ def measure(judge: Callable[[str, str], bool], data: list[Row]) -> tuple[list[bo
     started = time.process_time()
     found = [judge(response, reference) for response, reference, _ in data]
     return found, time.process_time() - started
+
+
+def adversarial() -> dict[str, Any]:
+    """Gives the seconds that the slowest hostile answer takes: ours in the pool, theirs with its own clock."""
+    data = rows("math_adversarial.jsonl.gz")
+    slowest = {"ours": 0.0, "math_verify": 0.0}
+    by_limit = 0
+    with Pool(workers=1, deadline_s=DEADLINE_S) as pool:
+        pool.judge_many([Item("math", "\\boxed{x^2 - 1}", "(x-1)(x+1)", "{}")])  # the worker stands
+        for row in data:
+            started = time.perf_counter()
+            (judged,) = pool.judge_many([Item("math", row["pred"], row["gold"], "{}")])
+            slowest["ours"] = max(slowest["ours"], time.perf_counter() - started)
+            by_limit += judged.detail.startswith("limit: ")
+            started = time.perf_counter()
+            math_verify(row["pred"], row["gold"])
+            slowest["math_verify"] = max(slowest["math_verify"], time.perf_counter() - started)
+    return {"rows": len(data), "stopped_by_a_limit": by_limit} | {
+        who: {"slowest_s": round(seconds, 3)} for who, seconds in slowest.items()
+    }
 
 
 def main() -> None:
@@ -90,6 +114,7 @@ def main() -> None:
     seconds = time.process_time() - started
     result["saturn_sat_train"] = {"rows": len(sat), "ours": {"rows_per_cpu_second": round(len(sat) / seconds)}}
     result["saturn_sat_train"]["ours"]["agreement"] = right / len(sat)
+    result["math_adversarial"] = adversarial()
     names = ("math-verify", "sympy", "latex2sympy2_extended")
     versions = {name: version(name) for name in names} | {"python": platform.python_version()}
     RESULT.parent.mkdir(exist_ok=True)
