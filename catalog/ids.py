@@ -4,7 +4,10 @@ import hashlib
 import json
 from typing import Any
 
+import orjson
+
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_PLAIN = frozenset((str, int, type(None)))
 
 
 def canonical_json(value: Any) -> str:
@@ -20,8 +23,16 @@ def digest(*parts: Any) -> str:
 
     Parts are encoded as one JSON array, so ("a", "bc") and ("ab", "c") differ.
     """
-    encoded = canonical_json(list(parts)).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(encoded, digest_size=16).hexdigest()
+    return hashlib.blake2b(_encoded(parts), digest_size=16).hexdigest()
+
+
+def _encoded(parts: tuple[Any, ...]) -> bytes:
+    if all(type(part) in _PLAIN for part in parts):  # of these, the fast encoder writes the same bytes
+        try:
+            return orjson.dumps(parts)
+        except TypeError:  # a lone surrogate, an integer of more than 64 bits
+            pass
+    return canonical_json(list(parts)).encode("utf-8", "surrogatepass")
 
 
 def seed_for(recipe_seed: int, stage: str, item: Any) -> int:
