@@ -4,6 +4,7 @@ A row that makes no task becomes a reject of stage `tasks`, with the line it sto
 problems are read from a spec column, or from the columns `n`, `k` and `clause` (or `clauses`) of SATURN's published
 rows, with `l` and `n_solutions` checked where they are present; a row without a prompt gets SATURN's. Problems of code
 have their tests in a spec column (see `verifiers.code`), and in the reference, if anything, a program that is right.
+Multiple choice may have its options in a spec column (see `verifiers.choice`); a reference must be one of them.
 """
 
 import difflib
@@ -25,6 +26,7 @@ from generators.isomorphism import structure
 from generators.rows import MAX_EXCERPT, Hub, Row, Source, columns, read
 from generators.settings import ProblemsSettings
 from verifiers.code.spec import read as read_tests
+from verifiers.judge import VERIFIERS
 
 MAX_PROMPT = 100_000
 """Characters of a prompt."""
@@ -106,9 +108,9 @@ def source(settings: ProblemsSettings, base: Path) -> Source:
 def _required_columns(settings: ProblemsSettings) -> list[tuple[str, tuple[str, ...]]]:
     """Gives for each thing that rows must have its name in the recipe, and the columns of which one is enough."""
     mapped = settings.columns
-    if settings.verifier == "math" and mapped.reference is None:
+    if settings.verifier in ("math", "choice", "text") and mapped.reference is None:
         raise UserError(
-            f"The problems section {settings.source!r} has the verifier 'math' but no reference: set "
+            f"The problems section {settings.source!r} has the verifier {settings.verifier!r} but no reference: set "
             "columns.reference to the column with the answers."
         )
     if settings.verifier == "code" and mapped.spec is None:
@@ -174,6 +176,10 @@ def _to_task(row: Row, settings: ProblemsSettings) -> Task:
         prompt = _text(values, mapped.prompt, MAX_PROMPT)
         reference = _text(values, str(mapped.reference), MAX_REFERENCE)
         spec = canonical_json(_object(values, mapped.spec)) if mapped.spec else "{}"
+        if settings.verifier in ("choice", "text"):
+            itself = VERIFIERS[settings.verifier].verify(f"\\boxed{{{reference}}}", reference, json.loads(spec))
+            if itself.verdict == "bad_reference":
+                raise _Unfit("wrong_reference", itself.detail)
     return Task(
         task_id=task_id(settings.domain, prompt, reference, settings.verifier, spec),
         domain=settings.domain,

@@ -60,7 +60,7 @@ class ProblemsSettings(_Settings):
     split: str = "train"
     columns: ProblemColumns = ProblemColumns()
     domain: str = "math"
-    verifier: Literal["math", "sat", "code"] = "math"
+    verifier: Literal["math", "choice", "text", "sat", "code"] = "math"
     source: str
     """Name of the problem set, kept with each row."""
     license: str

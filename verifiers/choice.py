@@ -67,6 +67,14 @@ def outcome(response: str, reference: str, spec: dict[str, Any]) -> tuple[str, s
     return ("correct" if found == wanted else "wrong"), ", ".join(sorted(found)), ""
 
 
+def letters(response: str, spec: dict[str, Any]) -> frozenset[str]:
+    """Gives the letters that a response ends on; none where it names no choice or the spec has no usable ones."""
+    try:
+        return chosen(response, _options(spec))
+    except ValueError:
+        return frozenset()
+
+
 def chosen(response: str, options: dict[str, str | None]) -> frozenset[str]:
     """Gives the letters that a response ends on, none where it names no choice; raises ValueError with a sentence."""
     part = final_part(response)
