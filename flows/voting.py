@@ -11,7 +11,7 @@ from catalog.errors import UserError
 from dedup.exact import normalise
 from flows.on_files import columns_of, needs, spec_text, tell, text_of
 from flows.rows import read_rows, writing_rows
-from verifiers.consensus import VOTED, Ballot, Vote, answer_of, votes
+from verifiers.consensus import MIN_AGREEING, VOTED, Ballot, Vote, answer_of, votes
 from verifiers.judge import check_name
 from verifiers.pool import Pool
 
@@ -20,9 +20,6 @@ COLUMNS = ("task_id", "problem", "teacher", "weight")
 
 MIN_SHARE = 0.5
 """Share of the weight, abstentions included, from which a winner becomes a reference."""
-
-MIN_AGREEING = 2
-"""Responses that a winner has at least: one alone agrees with nobody."""
 
 _PROBLEM = ("problem", "prompt", "question")
 
@@ -162,7 +159,7 @@ class _Result:
             return "undecided" if vote.undecided else "tie"
         if len(vote.groups[0].members) < MIN_AGREEING:
             return "one answer alone"
-        return "consensus" if vote.share >= self.min_share else "weak"
+        return "weak" if vote.reference(self.min_share) is None else "consensus"
 
     def columns(self, position: int) -> dict[str, Any]:
         """Gives what is added to the row of one response."""

@@ -18,6 +18,12 @@ from verifiers.verdict import Judgement
 VOTED = ("math", "choice", "text")
 """Verifiers by which answers can be compared; formulas and programs are checked without a reference."""
 
+CONSENSUS = "consensus"
+"""Key in the spec of a task whose reference is got by vote: what the vote asks for, and what it came to."""
+
+MIN_AGREEING = 2
+"""Responses that a winner has at least, to become a reference: one alone agrees with nobody."""
+
 MAX_ANSWER_CHARS = 2_000
 """A longer answer is an abstention: algebra would not look at it."""
 
@@ -68,6 +74,11 @@ class Vote:
     groups: tuple[Group, ...]
     abstained: tuple[int, ...]
     undecided: int
+
+    def reference(self, min_share: float) -> str | None:
+        """Gives the winner where it is enough for a reference: so much of the weight, and MIN_AGREEING responses."""
+        enough = self.winner is not None and self.share >= min_share and len(self.groups[0].members) >= MIN_AGREEING
+        return self.winner if enough else None
 
 
 def vote(answers: Sequence[str | None], weights: Sequence[float] | None = None, kind: str | None = None) -> Vote:
