@@ -33,7 +33,8 @@ def _passage(of: "History", passage: "Passage") -> list[str]:
     if passage.task is not None:
         task = passage.task
         lines.append(_fact("task", f"{task['task_id']}: {task['domain']}, {task['source']}, licence {task['license']}"))
-        lines.append(_fact("", f"checked by {task['verifier']}, reference {_short(task['reference'])}"))
+        voted = ", by vote" if task["reference"] and '"consensus"' in task["spec"] else ""
+        lines.append(_fact("", f"checked by {task['verifier']}, reference {_short(task['reference'])}{voted}"))
     said: dict[str, list[dict[str, Any]]] = {}
     for verdict in passage.verdicts:
         said.setdefault(verdict["trace_id"], []).append(verdict)

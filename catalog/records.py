@@ -29,7 +29,9 @@ ORIGINS = ("sampled", "retro_search", "cort", "procedural")
 class Task:
     """A problem, its reference answer, and the name and spec of the verifier that can check it."""
 
-    task_id: Annotated[str, "identity: a hash of domain, prompt, reference, verifier and spec"]
+    task_id: Annotated[
+        str, "identity: a hash of domain, prompt, reference, verifier and spec, as they were before any vote"
+    ]
     domain: Annotated[str, "chooses the prompt template: math, sat, code, choice, ..."]
     prompt: Annotated[str, "the problem as the teacher reads it, before any template"]
     reference: Annotated[str, "the reference answer as text; empty where the spec alone decides"]

@@ -126,6 +126,19 @@ def verify(
     references: Annotated[
         bool, typer.Option("--references", help="Flags FILE's references that cannot be right.")
     ] = False,
+    consensus: Annotated[
+        bool, typer.Option("--consensus", help="Gives FILE's tasks the answer that most of their responses agree on.")
+    ] = False,
+    min_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, max=1.0, help="Share of the responses that a majority needs: 0.5, or 0.75 with --references."
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str],
+        typer.Option("--weight", metavar="TEACHER=NUMBER", help="With --consensus: what a teacher's vote counts."),
+    ] = [],
     recipe: Annotated[str | None, typer.Option("--recipe", help="With --audit: whose tasks are used.")] = None,
     max_false_accept: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --audit: limit.")] = 0.01,
     max_false_reject: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --audit: limit.")] = 0.1,
@@ -140,7 +153,7 @@ def verify(
     ] = "filters",
     as_json: JsonOption = False,
 ) -> None:
-    """Judges the responses of a file: columns id, response, reference, verifier and spec. Or audits, see options."""
+    """Judges the responses of a file: columns response, reference, verifier, spec. Or audits, or votes: see options."""
     if audit is not None:
         from flows import auditing
 
@@ -148,7 +161,11 @@ def verify(
     elif references:
         from flows import references as of_references
 
-        of_references.audit(file, out, columns, deadline_s, as_json)
+        of_references.audit(file, out, columns, min_share, deadline_s, as_json)
+    elif consensus:
+        from flows import voting
+
+        voting.consensus(file, out, verifier, columns, weights, min_share, deadline_s, as_json)
     else:
         from flows import on_files
 

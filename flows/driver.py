@@ -13,6 +13,7 @@ from catalog import ledger
 from catalog.errors import Stopped, UserError
 from catalog.records import Reject, StageCount, Task, Trace, Verdict
 from catalog.store import Build
+from flows.electing import with_references
 from flows.loading import Resolved
 from flows.workbench import Workbench
 from verifiers.judge import Item
@@ -132,6 +133,10 @@ def run_shard(bench: Workbench, build: Build, shard: int) -> ShardResult:
     sampling = time.monotonic() - started
 
     started = time.monotonic()
+    decided = with_references(tasks, sampled.traces, bench.pool.judge_many)
+    if decided != tasks:
+        build.write("tasks", part, decided)
+        tasks = decided
     verdicts = judge(bench, tasks, sampled.traces)
     unjudged = sum(verdict.verdict == "infrastructure" for verdict in verdicts)
     verifying = time.monotonic() - started

@@ -125,7 +125,9 @@ def verify(
     from verifiers.pool import Pool
 
     if file is None or out is None:
-        raise UserError("verify needs a FILE of responses and -o OUT (or --audit VERIFIER, or --references).")
+        raise UserError(
+            "verify needs a FILE of responses and -o OUT (or --audit VERIFIER, --references or --consensus)."
+        )
     if verifier is not None:
         check_name(verifier)
     names = columns_of(columns)
@@ -155,8 +157,8 @@ def text_of(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def columns_of(given: Sequence[str]) -> dict[str, str]:
-    names = {name: name for name in ("response", "reference", "verifier", "spec")}
+def columns_of(given: Sequence[str], more: Sequence[str] = ()) -> dict[str, str]:
+    names = {name: name for name in ("response", "reference", "verifier", "spec", *more)}
     for pair in given:
         name, found, column = pair.partition("=")
         if not found or name not in names:

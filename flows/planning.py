@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from catalog.records import Task, Trace
 from catalog.store import Store, default_store
 from flows import driver
+from flows.electing import with_references
 from flows.loading import load
 from flows.progress import shown
 from flows.session import open_session
@@ -58,7 +59,8 @@ def plan(recipe: str, store: str | None, overrides: tuple[str, ...], *, pilot: i
             started = time.monotonic()
             sampled = bench.sample(tasks)
             seconds = time.monotonic() - started
-            verdicts = driver.judge(bench, tasks, sampled.traces)
+            decided = with_references(tasks, sampled.traces, bench.pool.judge_many)
+            verdicts = driver.judge(bench, decided, sampled.traces)
         assert shards
     settings = resolved.recipe.teachers[resolved.recipe.sample.teacher]
     prompt, completion = _per_task(tasks, sampled.traces)

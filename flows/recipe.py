@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from catalog.settings import ExportSettings
 from dedup.settings import DedupSettings
-from generators.settings import SampleSettings, TaskSettings
+from generators.settings import ProblemsSettings, SampleSettings, TaskSettings
 from generators.teachers.settings import TeacherSettings
 from trainers.settings import TrainSettings
 
@@ -68,6 +68,12 @@ class Recipe(BaseModel):
     export: ExportSettings = ExportSettings()
     train: TrainSettings | None = None
     budget: BudgetSettings = BudgetSettings()
+
+    @model_validator(mode="after")
+    def _votes_have_voters(self) -> "Recipe":
+        if self.sample.n < 2 and any(isinstance(one, ProblemsSettings) and one.consensus for one in self.tasks):
+            raise ValueError("a problems section has consensus and sample.n is 1: draw at least 2 traces a task")
+        return self
 
     @model_validator(mode="after")
     def _teacher_exists(self) -> "Recipe":

@@ -1,71 +1,124 @@
-"""The audit of references: which of a file's right answers cannot be read, or contradict each other."""
+"""The audit of references: which of a file's right answers cannot be read, or are contradicted."""
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import UserError
-from dedup.exact import normalise
 from flows.on_files import columns_of, needs, spec_text, tell, text_of
 from flows.rows import read_rows, writing_rows
-from verifiers.judge import Item
+from flows.voting import COLUMNS, task_key
+from verifiers import consensus
+from verifiers.consensus import VOTED, Ballot, Judge, answer_of, votes
+from verifiers.judge import Item, check_name
 from verifiers.pool import Pool
 
-_PROBLEM = ("problem", "prompt", "question")
+MAJORITY_SHARE = 0.75
+"""Share of the responses, those without an answer included, from which a majority speaks against a reference."""
+
+MAJORITY_AGREEING = 3
+"""Responses that agree in such a majority, at least."""
 
 
-def audit(file: str | None, out: str | None, columns: Sequence[str], deadline_s: float, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Referenced:
+    """A row whose reference is looked at; `group` is the same for rows of one problem, None where none is named."""
+
+    number: int
+    verifier: str
+    spec: str
+    reference: str
+    group: tuple[str, str] | None
+    answer: str | None
+    """What the row's response answers, where it has one."""
+
+
+def audit(
+    file: str | None, out: str | None, columns: Sequence[str], min_share: float | None, deadline_s: float, as_json: bool
+) -> None:
     """Writes a file's rows with `flags` and `flag_detail`; counts rows by flag.
 
     Flags: `unreadable` (the row's verifier cannot use the reference), `contradiction` (the same problem, in dedup's
-    normal form, has another reference elsewhere in the file, by the verifier in both directions). Verifiers whose tasks
-    have no reference (`sat`, `code`) are not looked at. Raises UserError for a file without rows or columns.
+    normal form, has another reference elsewhere in the file, by the verifier in both directions), `majority` (at least
+    `min_share` of the problem's responses, and three of them, agree on another answer). Verifiers whose tasks have no
+    reference (`sat`, `code`) are not looked at. Raises UserError for a file without rows or columns.
     """
     if file is None or out is None:
         raise UserError("verify --references needs a FILE of tasks and -o OUT.")
-    names = columns_of(columns)
+    names = columns_of(columns, COLUMNS)
     rows = list(read_rows(file))
     if not rows:
         raise UserError(f"{file} has no rows: give a file with at least one task.")
     needs(rows[0], [names["reference"]], file)
+    found = [one for number, row in enumerate(rows) if (one := _referenced(number, row, names))]
     flags: list[dict[str, str]] = [{} for _ in rows]
-    by_problem: dict[tuple[str, str], list[int]] = {}
-    looked_at = []
-    for i, row in enumerate(rows):
-        verifier = row.get(names["verifier"]) or "math"
-        if verifier in ("sat", "code"):
-            continue
-        looked_at.append((i, verifier))
-        problem = next((row[name] for name in _PROBLEM if isinstance(row.get(name), str)), None)
-        if problem is not None:
-            by_problem.setdefault((verifier, normalise(problem)), []).append(i)
-
-    def item(verifier: str, answered: int, reference: int) -> Item:
-        texts = [text_of(rows[j].get(names["reference"])) for j in (answered, reference)]
-        response = texts[0] if "\\boxed" in texts[0] else f"\\boxed{{{texts[0]}}}"
-        return Item(verifier, response, texts[1], spec_text(rows[reference].get(names["spec"])))
-
     with Pool(deadline_s=deadline_s) as pool:
-        themselves = pool.judge_many([item(verifier, i, i) for i, verifier in looked_at])
-        for (i, _), judged in zip(looked_at, themselves, strict=True):
-            if judged.verdict != "correct" and judged.verdict != "infrastructure":
-                flags[i]["unreadable"] = judged.detail or f"judged {judged.verdict} against itself"
-        pairs = [
-            (verifier, group[0], other)
-            for (verifier, _), group in by_problem.items()
-            for other in group[1:]
-            if not flags[group[0]] and not flags[other]
-        ]
-        there = pool.judge_many([item(verifier, a, b) for verifier, a, b in pairs])
-        back = pool.judge_many([item(verifier, b, a) for verifier, a, b in pairs])
-    for (_, a, b), one, two in zip(pairs, there, back, strict=True):
-        if one.verdict == two.verdict == "wrong":
-            for i, j in ((a, b), (b, a)):
-                text = text_of(rows[j][names["reference"]])[:100]
-                flags[i]["contradiction"] = f"row {j + 1} has the same problem and the reference {text!r}"
+        _flag_unreadable(found, flags, pool.judge_many)
+        readable = [one for one in found if not flags[one.number]]
+        _flag_contradictions(readable, flags, pool.judge_many)
+        _flag_majorities(readable, flags, MAJORITY_SHARE if min_share is None else min_share, pool.judge_many)
     with writing_rows(out) as writer:
-        for row, found in zip(rows, flags, strict=True):
-            writer.write({**row, "flags": list(found), "flag_detail": "; ".join(found.values())})
-    counted = Counter(name for found in flags for name in found)
+        for row, flagged in zip(rows, flags, strict=True):
+            writer.write({**row, "flags": list(flagged), "flag_detail": "; ".join(flagged.values())})
+    counted = Counter(name for flagged in flags for name in flagged)
     result: dict[str, Any] = {"out": out, "rows": len(rows), "flagged": sum(map(bool, flags)), "flags": dict(counted)}
     tell(result, as_json)
+
+
+def _referenced(number: int, row: dict[str, Any], names: dict[str, str]) -> _Referenced | None:
+    verifier = str(row.get(names["verifier"]) or "math")
+    check_name(verifier)
+    if verifier not in VOTED:
+        return None
+    spec, key = spec_text(row.get(names["spec"])), task_key(row, names)
+    response = row.get(names["response"])
+    answer = None if response is None else answer_of(text_of(response), verifier, spec)
+    group = None if key is None else (verifier, key)
+    return _Referenced(number, verifier, spec, text_of(row.get(names["reference"])), group, answer)
+
+
+def _item(answer: str, to: _Referenced) -> Item:
+    return consensus.item(to.verifier, answer, to.reference, to.spec)
+
+
+def _flag_unreadable(found: Sequence[_Referenced], flags: list[dict[str, str]], judge_many: Judge) -> None:
+    judged = judge_many([_item(one.reference, one) for one in found])
+    for one, itself in zip(found, judged, strict=True):
+        if itself.verdict not in ("correct", "infrastructure"):
+            flags[one.number]["unreadable"] = itself.detail or f"judged {itself.verdict} against itself"
+
+
+def _flag_contradictions(found: Sequence[_Referenced], flags: list[dict[str, str]], judge_many: Judge) -> None:
+    first: dict[tuple[str, str], _Referenced] = {}
+    pairs = [(first[one.group], one) for one in found if one.group and first.setdefault(one.group, one) is not one]
+    there = judge_many([_item(a.reference, b) for a, b in pairs])
+    back = judge_many([_item(b.reference, a) for a, b in pairs])
+    for pair, one, two in zip(pairs, there, back, strict=True):
+        if one.verdict == two.verdict == "wrong":
+            for here, other in (pair, pair[::-1]):
+                text = other.reference[:100]
+                what = f"row {other.number + 1} has the same problem and the reference {text!r}"
+                flags[here.number]["contradiction"] = what
+
+
+def _flag_majorities(
+    found: Sequence[_Referenced], flags: list[dict[str, str]], min_share: float, judge_many: Judge
+) -> None:
+    groups: dict[tuple[str, str, str], list[_Referenced]] = {}
+    for one in found:
+        if one.group is not None:
+            groups.setdefault((*one.group, one.spec), []).append(one)
+    voting = [group for group in groups.values() if sum(one.answer is not None for one in group) >= MAJORITY_AGREEING]
+    ballots = [Ballot(tuple(one.answer for one in group), None, group[0].verifier, group[0].spec) for group in voting]
+    against = []
+    for group, vote in zip(voting, votes(ballots, judge_many), strict=True):
+        agreeing = len(vote.groups[0].members) if vote.groups else 0
+        if vote.winner is not None and vote.share >= min_share and agreeing >= MAJORITY_AGREEING:
+            what = f"{agreeing} of the problem's {len(group)} responses answer {vote.winner[:100]!r}"
+            against += [(one, vote.winner, what) for one in group]
+    there = judge_many([_item(winner, one) for one, winner, _ in against])
+    back = judge_many([consensus.item(one.verifier, one.reference, winner, one.spec) for one, winner, _ in against])
+    for (one, _, what), judged, other in zip(against, there, back, strict=True):
+        if judged.verdict == other.verdict == "wrong":
+            flags[one.number]["majority"] = what

@@ -4,6 +4,7 @@ A row that makes no task becomes a reject of stage `tasks`, with the line it sto
 problems are read from a spec column, or from the columns `n`, `k` and `clause` (or `clauses`) of SATURN's published
 rows, with `l` and `n_solutions` checked where they are present; a row without a prompt gets SATURN's. Problems of code
 have their tests in a spec column (see `verifiers.code`), and in the reference, if anything, a program that is right.
+Multiple choice may have its options in a spec column (see `verifiers.choice`); a reference must be one of them.
 """
 
 import difflib
@@ -25,6 +26,8 @@ from generators.isomorphism import structure
 from generators.rows import MAX_EXCERPT, Hub, Row, Source, columns, read
 from generators.settings import ProblemsSettings
 from verifiers.code.spec import read as read_tests
+from verifiers.consensus import CONSENSUS, VOTED
+from verifiers.judge import VERIFIERS
 
 MAX_PROMPT = 100_000
 """Characters of a prompt."""
@@ -106,9 +109,14 @@ def source(settings: ProblemsSettings, base: Path) -> Source:
 def _required_columns(settings: ProblemsSettings) -> list[tuple[str, tuple[str, ...]]]:
     """Gives for each thing that rows must have its name in the recipe, and the columns of which one is enough."""
     mapped = settings.columns
-    if settings.verifier == "math" and mapped.reference is None:
+    if settings.consensus is not None and settings.verifier not in VOTED:
         raise UserError(
-            f"The problems section {settings.source!r} has the verifier 'math' but no reference: set "
+            f"The problems section {settings.source!r} has `consensus` and the verifier {settings.verifier!r}, whose "
+            f"answers are not voted on: leave it out, or verify by {', '.join(VOTED)}."
+        )
+    if settings.verifier in VOTED and mapped.reference is None and settings.consensus is None:
+        raise UserError(
+            f"The problems section {settings.source!r} has the verifier {settings.verifier!r} but no reference: set "
             "columns.reference to the column with the answers."
         )
     if settings.verifier == "code" and mapped.spec is None:
@@ -119,7 +127,9 @@ def _required_columns(settings: ProblemsSettings) -> list[tuple[str, tuple[str, 
     required: list[tuple[str, tuple[str, ...]]] = [
         (f"columns.{field}", (name,))
         for field, name in mapped.model_dump().items()
-        if name and (field, settings.verifier) not in (("prompt", "sat"), ("reference", "code"))
+        if name
+        and (field, settings.verifier) not in (("prompt", "sat"), ("reference", "code"))
+        and (field != "reference" or settings.consensus is None)
     ]
     if settings.verifier == "sat" and mapped.spec is None:
         saturn_row = "columns.spec, or SATURN's own columns"
@@ -172,8 +182,17 @@ def _to_task(row: Row, settings: ProblemsSettings) -> Task:
         spec = canonical_json(tests)
     else:
         prompt = _text(values, mapped.prompt, MAX_PROMPT)
-        reference = _text(values, str(mapped.reference), MAX_REFERENCE)
-        spec = canonical_json(_object(values, mapped.spec)) if mapped.spec else "{}"
+        asked = _object(values, mapped.spec) if mapped.spec else {}
+        given = values.get(str(mapped.reference))
+        if settings.consensus is not None and (given is None or given == ""):
+            reference, asked = "", asked | {CONSENSUS: {"min_share": settings.consensus}}
+        else:
+            reference = _text(values, str(mapped.reference), MAX_REFERENCE)
+        if settings.verifier in ("choice", "text") and reference:
+            itself = VERIFIERS[settings.verifier].verify(f"\\boxed{{{reference}}}", reference, asked)
+            if itself.verdict == "bad_reference":
+                raise _Unfit("wrong_reference", itself.detail)
+        spec = canonical_json(asked)
     return Task(
         task_id=task_id(settings.domain, prompt, reference, settings.verifier, spec),
         domain=settings.domain,

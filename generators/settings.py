@@ -60,13 +60,15 @@ class ProblemsSettings(_Settings):
     split: str = "train"
     columns: ProblemColumns = ProblemColumns()
     domain: str = "math"
-    verifier: Literal["math", "sat", "code"] = "math"
+    verifier: Literal["math", "choice", "text", "sat", "code"] = "math"
     source: str
     """Name of the problem set, kept with each row."""
     license: str
     """Licence of the problem texts, kept with each row."""
     limit: int | None = Field(None, ge=1)
     """Only the first so many rows."""
+    consensus: float | None = Field(None, gt=0, le=1)
+    """Share of a task's traces whose agreement makes a reference where the row has none; None refuses such rows."""
 
 
 TaskSettings = Annotated[SaturnSettings | AlgebraSettings | ProblemsSettings, Field(discriminator="generator")]

@@ -9,42 +9,31 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from verifiers import closeness, notation, plain, text
+from verifiers import choice_prose, closeness, notation, plain, text
 from verifiers.answer import boxed_content, final_part
 from verifiers.boxed import final_boxes
-from verifiers.notation import TEXT_COMMANDS
 from verifiers.verdict import Judgement
 
 NAME = "choice"
-VERSION = 1
+VERSION = 2
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 UNDECLARED = 10
 """Letters that count, from A on, where the spec does not list the options."""
 
-TAIL_CHARS = 1_500
 MAX_OPTION_CHARS = 5_000
 
-_MARKUP = re.compile(r"\*\*|__|\\?\$|`|\\\(|\\\)|\\\[|\\\]|\\(?:left|right|displaystyle|quad)(?![A-Za-z])|[“”\"]")
-_COMMAND = re.compile(TEXT_COMMANDS + r"\s*\{([^{}]*)\}")
 _WORD = re.compile(
-    r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is|:)?\s*(?=\(?\[?[A-Z](?![A-Za-z]))", re.I
+    r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)s?\s*(?:is\b|are\b|:)?\s*(?=\(?\[?[A-Z](?![A-Za-z]))", re.I
 )
 _ONE = re.compile(r"[(\[{]?([A-Za-z])[)\]}]?[.:,]?")
 _LED = re.compile(
     r"(?:[(\[]([A-Za-z])[)\]][.:]?|([A-Z])(?:[).:](?!\w)|\s+[-–—:]\s|\s*\\[;,quad]*\s))\s*(.*)", re.DOTALL
 )
-_SEVERAL = re.compile(r"[(\[]?([A-Z])[)\]]?(?:\s*(?:,|;|&|/|\+|\band\b|\bor\b)+\s*[(\[]?([A-Z])[)\]]?)+\.?")
-_NAMED = re.compile(
-    r"\b(?:answer|option|choice|(?:answer|option|choice)\s+is|choose|select|pick)\b[\s:=*]*"
-    r"(?:is|are|would be|should be|must be)?[\s:=*]*(?:(?:therefore|thus|clearly)\s*,?\s*)?(?:the\s+)?"
-    r"(?:option|choice|letter|answer)?[\s:*]*([^\n]+)",
-    re.IGNORECASE,
+_SEVERAL = re.compile(
+    r"[(\[{]*[A-Z][)\]]?(?:(?:\s*(?:,|;|&|/|\+|\band\b|\bor\b))+\s*[(\[]?[A-Z](?![A-Z])[)\]]?)+[)\]}]*", re.IGNORECASE
 )
-_START = re.compile(
-    r"(?:[(\[]([A-Za-z])[)\]]|([A-Z])(?![A-Za-z'’]))(?!\s+[a-z]{2,}(?<!and)(?<!or)(?<!is)(?<!because)(?<!since))"
-)
-_BRACKETED = re.compile(r"\(([A-Z])\)")
+_JOINED = re.compile(r"[A-Z]{2,}")
 
 
 def verify(response: str, reference: str, spec: dict[str, Any] | None = None) -> Judgement:
@@ -78,6 +67,14 @@ def outcome(response: str, reference: str, spec: dict[str, Any]) -> tuple[str, s
     return ("correct" if found == wanted else "wrong"), ", ".join(sorted(found)), ""
 
 
+def letters(response: str, spec: dict[str, Any]) -> frozenset[str]:
+    """Gives the letters that a response ends on; none where it names no choice or the spec has no usable ones."""
+    try:
+        return chosen(response, _options(spec))
+    except ValueError:
+        return frozenset()
+
+
 def chosen(response: str, options: dict[str, str | None]) -> frozenset[str]:
     """Gives the letters that a response ends on, none where it names no choice; raises ValueError with a sentence."""
     part = final_part(response)
@@ -86,15 +83,7 @@ def chosen(response: str, options: dict[str, str | None]) -> frozenset[str]:
         if answer is None:
             raise ValueError("the last \\boxed is malformed")
         return _letters(answer, options)
-    tail = _bare(part[-TAIL_CHARS:])
-    for named in reversed(list(_NAMED.finditer(tail))):
-        if letters := _letters(named[1], options) or _first(named[1], options):
-            return letters
-    line = tail[tail.rfind("\n") + 1 :]
-    if letters := _letters(line, options):
-        return letters
-    bracketed = {letter for letter in _BRACKETED.findall(line) if letter in options}
-    return frozenset(bracketed) if len(bracketed) == 1 else frozenset()
+    return choice_prose.stated(part, lambda answer: _letters(answer, options), frozenset(options))
 
 
 def _options(spec: dict[str, Any]) -> dict[str, str | None]:
@@ -115,38 +104,29 @@ def _options(spec: dict[str, Any]) -> dict[str, str | None]:
     return {letter.upper(): str(option) for letter, option in given.items()}
 
 
-def _bare(answer: str) -> str:
-    answer = _COMMAND.sub(r"\1", answer.replace("\\ ", " "))
-    return "\n".join(" ".join(line.split()) for line in _MARKUP.sub("", answer).strip().split("\n")).strip()
-
-
 def _letters(answer: str, options: dict[str, str | None]) -> frozenset[str]:
     """Gives the letters that an answer consists of, or whose options' texts it consists of."""
     if len(answer) > MAX_OPTION_CHARS:
         return frozenset()
-    bare = _bare(answer).rstrip(".")
+    bare = choice_prose.bare(answer).rstrip(".")
     word = _WORD.match(bare)
     bare = bare[word.end() :] if word else bare
     one = _ONE.fullmatch(bare)
     if one and one[1].upper() in options:
         return frozenset(one[1].upper())
+    if by_text := _by_text(answer, options):  # before the letters in it: an option may read "A and C"
+        return by_text
     if _SEVERAL.fullmatch(bare):
-        found = frozenset(re.findall(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", bare))
+        found = frozenset(letter.upper() for letter in re.findall(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])", bare))
         return found if found <= options.keys() else frozenset()
-    by_text = _by_text(answer, options)
+    if _JOINED.fullmatch(bare) and "".join(sorted(set(bare))) == bare and set(bare) <= options.keys():
+        return frozenset(bare)  # BD: B and D
     led = _LED.fullmatch(bare)
     letter = (led[1] or led[2]).upper() if led else ""
     if not led or letter not in options:
-        return by_text
+        return frozenset()
     said = _by_text(led[3], options)
     return frozenset(letter) if not said or letter in said else frozenset()  # "(B) 10" where 10 is A: neither
-
-
-def _first(answer: str, options: dict[str, str | None]) -> frozenset[str]:
-    """Gives the letter that a sentence begins with: "B, because ..."; an A that may be the article does not count."""
-    match = _START.match(answer)
-    letter = ((match[1] or match[2]) if match else "").upper()
-    return frozenset(letter) if letter and letter in options else frozenset()
 
 
 def _by_text(answer: str, options: dict[str, str | None]) -> frozenset[str]:
@@ -163,6 +143,9 @@ def _normal(option: str) -> str:
 
 
 def _same_value(answer: str, option: str) -> bool:
-    """Tells whether both are the same plain number or list: 0.5 is the option 1/2."""
-    a, b = (plain.read(notation.tidy(side)) for side in (answer, option))
-    return a is not None and b is not None and plain.equal(a, b, closeness.DEFAULT.same)
+    """Tells whether both are the same plain number or list (0.5 is the option 1/2), or the same but for spaces."""
+    a, b = (notation.tidy(side) for side in (answer, option))
+    x, y = plain.read(a), plain.read(b)
+    if x is None or y is None:
+        return notation.squeeze(a) == notation.squeeze(b)
+    return plain.equal(x, y, closeness.DEFAULT.same)

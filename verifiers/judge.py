@@ -48,7 +48,7 @@ def fast(item: Item) -> Judgement | None:
     check_name(item.verifier)
     verifier = VERIFIERS[item.verifier]
     try:
-        spec = _spec(item.spec)
+        spec = spec_of(item.spec)
     except ValueError as error:
         return Judgement("bad_reference", None, str(error), 0.0, verifier.NAME, verifier.VERSION)
     return verifier.fast(item.response, item.reference, spec)
@@ -61,7 +61,7 @@ def slow(item: Item) -> Judgement:
     if answer is not None:
         return answer
     verifier = VERIFIERS[item.verifier]
-    judgement = verifier.slow(item.response, item.reference, _spec(item.spec))
+    judgement = verifier.slow(item.response, item.reference, spec_of(item.spec))
     return replace(judgement, ms=(time.perf_counter() - started) * 1e3)
 
 
@@ -70,7 +70,7 @@ def run_program(item: Item, deadline_s: float, sandbox: str) -> Judgement:
 
     Raises UserError on a machine that does not reach the level `sandbox`.
     """
-    return code.slow(item.response, item.reference, _spec(item.spec), deadline_s, sandbox)
+    return code.slow(item.response, item.reference, spec_of(item.spec), deadline_s, sandbox)
 
 
 def essence(item: Item) -> Item:
@@ -80,7 +80,7 @@ def essence(item: Item) -> Item:
 
 
 @lru_cache(maxsize=1024)
-def _spec(text: str) -> dict[str, Any]:
+def spec_of(text: str) -> dict[str, Any]:
     """Reads a spec; raises ValueError with a sentence. The answers of a task share one parsed spec."""
     if len(text) > MAX_SPEC_CHARS:
         raise ValueError(f"the spec has more than {MAX_SPEC_CHARS} characters")

@@ -15,7 +15,7 @@ from verifiers.notation import TEXT_COMMANDS
 from verifiers.verdict import Judgement
 
 NAME = "text"
-VERSION = 1
+VERSION = 2
 
 MAX_CHARS = 20_000
 """Length of an answer or reference."""
@@ -24,12 +24,13 @@ MAX_ACCEPTED = 1_000
 
 _COMMAND = re.compile(TEXT_COMMANDS + r"\s*\{([^{}]*)\}")
 _QUOTES = str.maketrans("‘’“”«»‐‑‒–—−", '\'\'""""------')
-_ENDS = " \t.,;:!?\"'`*_#()[]{}$"
+_INVISIBLE = dict.fromkeys([0x00AD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
+_WRAPS = (("**", "**"), ("__", "__"), *zip("*_`'\"$([{", "*_`'\"$)]}", strict=True))
 _ARTICLE = re.compile(r"(?:the|an|a)\s+(?=\S)")
+_TAG = re.compile(r"</?answer>")
 _NAMED = re.compile(
-    r"(?:^|\n|\.\s)[\s*#]*(?:so |thus |therefore |hence )?,?\s*(?:the\s+)?(?:final\s+|correct\s+)?answer\b"
-    r"\**\s*(?:is\b|[:=])[\s*]*"
-    r"([^\n]+)",
+    r"(?:^|(?<=\n)|(?<=\. ))[ *#]*(?:so |thus |therefore |hence )?,? ?(?:the )?(?:final |correct )?answer\b\**"
+    r"(?: is\b:?| ?[:=])[ *]*\n?[ *]*([^\n]+)",
     re.IGNORECASE,
 )
 
@@ -47,13 +48,34 @@ slow = verify
 
 
 def normal(text: str) -> str:
-    """Gives the text that is compared; two answers that read the same to a person have the same."""
-    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
+    """Gives the text that is compared; two answers that read the same to a person have the same.
+
+    Marks that belong to a name stay: `C#`, `.NET`, `5!`, `A+`.
+    """
+    text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).translate(_QUOTES)
     text = _COMMAND.sub(r"\1", text.replace("\\ ", " ").replace("~", " ").replace("\\$", "$"))
-    text = " ".join(text.casefold().split())
-    bare = text.strip(_ENDS)
-    bare = _ARTICLE.sub("", bare, count=1) if _ARTICLE.match(bare) else bare
-    return bare or text
+    whole = " ".join(text.casefold().split())
+    plain = _unwrapped(whole)
+    article = _ARTICLE.match(plain)
+    return (plain[article.end() :] if article else plain) or whole
+
+
+def _unwrapped(text: str) -> str:
+    """Leaves out what stands around a text: bold, quotation marks, brackets, a full stop."""
+    low, high = 0, len(text)
+    while low < high:
+        before = low, high
+        while low < high and text[low] in " #,;:":
+            low += 1
+        while low < high and (text[high - 1] in " .,;:?" or (text[high - 1] == "!" and text[high - 2].isalpha())):
+            high -= 1
+        for opening, closing in _WRAPS:
+            if high - low > len(opening) and text.startswith(opening, low) and text.endswith(closing, low + 1, high):
+                low, high = low + len(opening), high - len(closing)
+                break
+        if (low, high) == before:
+            break
+    return text[low:high]
 
 
 def stated(response: str) -> tuple[str | None, str]:
@@ -64,11 +86,13 @@ def stated(response: str) -> tuple[str | None, str]:
         if answer is None:
             return None, "the last \\boxed is malformed"
         return answer, "" if answer.strip() else "the last \\boxed is empty"
-    tail = part.rstrip()[-MAX_CHARS:]
+    lines = (" ".join(line.split()) for line in part[-MAX_CHARS:].split("\n"))
+    tail = "\n".join(line for line in lines if line)
     named = None
     for named in _NAMED.finditer(tail):  # noqa: B007 (the last one)
         pass
-    answer = (named[1] if named else tail[tail.rfind("\n") + 1 :]).strip()
+    answer = _TAG.sub("", named[1] if named else tail[tail.rfind("\n") + 1 :]).strip()
+    answer = answer.removesuffix("**") if answer.count("**") == 1 else answer  # bold that began before it
     return (answer, "") if answer else (None, "no answer is boxed or stated at the end")
 
 

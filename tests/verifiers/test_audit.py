@@ -171,6 +171,21 @@ def test_junk_holds_no_answer_to_its_task():
     assert all(judge.slow(probe.item).verdict != "correct" for probe in found if len(probe.item.response) < 1000)
 
 
+def test_another_tasks_answer_is_no_junk_where_the_spec_may_make_it_right():
+    cities = {"choices": ["Paris", "Rome"]}
+    written_out = Case("choice", "", "Paris", cities)
+    other_letter, letter = Case("choice", "", "A", cities), Case("choice", "", "B", cities)
+    accepting, short = Case("text", "", "New York", {"accept": ["NYC"]}), Case("text", "", "nyc", {})
+
+    def strangers(case, other):
+        return [p for p in junk.probes(case, [other], random.Random(0), False) if p.kind == "another task's answer"]
+
+    assert not strangers(written_out, other_letter) and not strangers(other_letter, written_out)
+    assert not strangers(accepting, short)
+    assert strangers(letter, other_letter)
+    assert strangers(Case("text", "", "Nile", {"accept": ["NYC"]}), Case("text", "", "Amazon", {}))
+
+
 @pytest.mark.parametrize(
     "text", ["", "1+", "\\frac{1}", "x^{99999}", "(" * 50, "f(", "1 = 2", "\\int x", "2^{2^{2^{9}}}", "a" * 300]
 )

@@ -43,6 +43,7 @@ def probes(case: Case, others: list[Case], chance: random.Random, heavy: bool) -
     if case.verifier in ("sat", "code"):  # one formula's solution may solve another, too
         return
     strangers = [other.reference for other in others if _apart(other.reference, case.reference)]
+    strangers = [stranger for stranger in strangers if not _may_name(stranger, case)]
     if strangers:
         yield Probe("junk", "another task's answer", case.item(boxed(chance.choice(strangers))))
 
@@ -51,6 +52,14 @@ def _tells_no_answer(case: Case) -> bool:
     """Tells whether a prompt surely does not hold its answer: it has neither the reference nor a formula in it."""
     reference = case.reference.strip()
     return bool(reference) and reference not in case.prompt.replace(",", "") and not _FORMULA.search(case.prompt)
+
+
+def _may_name(stranger: str, case: Case) -> bool:
+    """Tells whether a text may be the case's answer by its spec: a letter beside an option's text, an accepted text."""
+    if "choice" in (case.verifier, case.spec.get("kind")):
+        return len(stranger.strip()) != 1 or len(case.reference.strip()) != 1
+    accepted = case.spec.get("accept", ())
+    return stranger.strip().casefold() in {str(text).strip().casefold() for text in accepted}
 
 
 def _apart(a: str, b: str) -> bool:

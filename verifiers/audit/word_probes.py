@@ -24,6 +24,9 @@ def choice_probes(case: Case, chance: random.Random) -> Iterator[Probe]:
         ("unboxed", f"We compare them.\n\nAnswer: {letter}"),
         ("unboxed and bold", f"We compare them.\n\n**Answer: {letter}**"),
         ("unboxed sentence", f"We compare them.\n\nThe answer is ({letter})."),
+        ("unboxed with a reason", f"The correct option is {letter}, because it fits."),
+        ("picked", f"We compare them. So I choose {letter}."),
+        ("called correct", f"Option {letter} is the correct answer."),
     ):
         yield Probe("paraphrase", kind, case.item(right))
     others = [other for other in "ABCDE" if other != letter]
@@ -31,6 +34,10 @@ def choice_probes(case: Case, chance: random.Random) -> Iterator[Probe]:
         yield Probe("mutant", "another letter", case.item(boxed(other)))
     yield Probe("mutant", "two letters", case.item(boxed(f"{letter}, {others[0]}")))
     yield Probe("mutant", "another letter, unboxed", case.item(f"It is not {letter}.\n\nAnswer: {others[1]}"))
+    yield Probe("mutant", "denied", case.item(f"The answer is not {letter}."))
+    yield Probe("mutant", "called wrong", case.item(f"Option {letter} is not correct."))
+    yield Probe("mutant", "ruled out", case.item(f"So we rule out ({letter})."))
+    yield Probe("mutant", "changed its mind", case.item(f"The answer is {letter}. No, the answer is {others[1]}."))
     yield Probe("mutant", "the right box before", case.item(f"\\boxed{{{letter}}}? No. {boxed(others[2])}"))
 
 
@@ -46,8 +53,12 @@ def text_probes(case: Case, chance: random.Random) -> Iterator[Probe]:
         ("in text", f"\\text{{{text}}}"),
         ("spaces", f"  {text} "),
         ("full stop", f"{text}."),
+        ("bold", f"\\textbf{{{text}}}"),
+        ("quoted", f"“{text}”"),
     ):
         yield Probe("paraphrase", kind, case.item(boxed(right)))
+    yield Probe("paraphrase", "unboxed", case.item(f"We look it up.\n\nAnswer: {text}"))
+    yield Probe("paraphrase", "unboxed and bold", case.item(f"We look it up.\n\n**Answer:** {text}."))
     at = chance.randrange(len(text.split()[0]))
     other = chr((ord(text[at].lower()) - 97 + chance.randint(1, 25)) % 26 + 97)
     for kind, wrong in (
@@ -56,6 +67,8 @@ def text_probes(case: Case, chance: random.Random) -> Iterator[Probe]:
         ("a word more", f"{text} perhaps"),
         ("negated", f"not {text}"),
         ("backwards", text[::-1]),
+        ("a mark more", f"{text}#"),
+        ("two answers", f"{text} or {text[::-1]}"),
     ):
         if _plain(wrong) not in {_plain(right) for right in (text, *map(str, case.spec.get("accept", ())))}:
             yield Probe("mutant", kind, case.item(boxed(wrong)))
