@@ -32,6 +32,9 @@ START_S = 120.0
 END_S = 10.0
 """How long the kernel may take to tear down a killed run."""
 
+_AHEAD_BYTES = 1 << 15
+"""A payload up to this size fits into the channel's buffer, where a run finds it when it comes to look."""
+
 _SPENT = 0.9
 """Share of its processor time that a run has lived at least, by the clock, when the kernel kills it for that. The time
 that the kernel reports is no measure: it kills by whole ticks, of which a process on a busy machine has but a part."""
@@ -147,7 +150,11 @@ class Zygote:
         status, their_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = {"entry": entry, "limits": asdict(limits), "seconds": seconds}
         run = Run(Channel(channel), status, seconds, streams)
+        message = json.dumps(payload).encode()
+        ahead = len(message) <= _AHEAD_BYTES
         try:
+            if ahead:
+                run.send_bytes(message)
             with their_channel, their_status:
                 fds = [their_status.fileno(), their_channel.fileno(), *streams.fds()]
                 socket.send_fds(self._control, [json.dumps(request).encode()], fds)
@@ -159,7 +166,7 @@ class Zygote:
         if "failed" in told:
             run.close()
             raise Gone(f"no run could be started: {told['failed']}")
-        run.begin(payload)
+        run.begin(None if ahead else message)
         return run
 
     def close(self) -> None:
@@ -215,10 +222,11 @@ class Run:
         self.began = 0.0
         self._died, self._lived = False, 0.0
 
-    def begin(self, payload: dict[str, Any]) -> None:
+    def begin(self, message: bytes | None) -> None:
         self.began = time.monotonic()
-        with suppress(OSError):  # it has died already: whoever waits will see
-            self._channel.send_bytes(json.dumps(payload).encode(), until=self.began + self._seconds)
+        if message is not None:
+            with suppress(OSError):  # it has died already: whoever waits will see
+                self.send_bytes(message)
 
     def send_bytes(self, data: bytes, fds: tuple[int, ...] = ()) -> None:
         """Sends the entry a frame; OSError where it is gone or does not read before its time is over."""
