@@ -2,8 +2,9 @@
 
 It is single-threaded, runs no program itself and never reads what a child says: a child's channel goes straight to
 the host. It speaks two kinds of socket. On `control` requests arrive, each with the descriptors of one run. Each run
-has a status socket: the zygote says there that the run has begun and how it ended; the host says b"k" for kill, b"i"
-for interrupt, and closing it kills too.
+has a status socket: the zygote says there that the run has begun, how it ended, and whether that was by our word; the
+host says b"k" for kill, b"i" for interrupt, b"d" where the run seems to be dying by itself and is to be killed only if
+it is not dead soon; closing it kills too.
 """
 
 import ctypes
@@ -28,6 +29,9 @@ from verifiers.sandbox.root import SCRATCH
 
 REQUEST_BYTES = 1 << 16
 MAX_FDS = 32
+DYING_S = 1.0
+"""How long a run that seems to be dying may take to be dead, on the busiest machine, before it is killed."""
+
 LATE_S = 2.0
 """How long past its time a run may live that the host has forgotten."""
 
@@ -35,11 +39,12 @@ _MADV_COLLAPSE, _HUGE = 25, 2 << 20
 
 
 class _Run:
-    __slots__ = ("ends_at", "number", "pid", "pidfd", "status")
+    __slots__ = ("ends_at", "killed", "number", "pid", "pidfd", "status")
 
     def __init__(self, number: int, pid: int, status: socket.socket, ends_at: float) -> None:
         self.number, self.pid, self.status, self.ends_at = number, pid, status, ends_at
         self.pidfd = os.pidfd_open(pid)
+        self.killed = False
 
 
 def main(control: socket.socket, config: dict[str, Any]) -> None:
@@ -198,16 +203,27 @@ def _obey(run: _Run, layers: Layers) -> bool:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(run.pidfd, signal.SIGINT)
         return True
+    if word == b"d":
+        run.ends_at = min(run.ends_at, time.monotonic() + DYING_S)
+        return True
     _kill(run, layers)
     return False
 
 
 def _kill(run: _Run, layers: Layers) -> None:
+    if not _over(run.pidfd):
+        run.killed = True
     with suppress(ProcessLookupError):
         if not layers.namespaces:  # with them, the kernel kills all that the first process of a namespace has made
             os.killpg(run.pid, signal.SIGKILL)
     with suppress(ProcessLookupError):
         signal.pidfd_send_signal(run.pidfd, signal.SIGKILL)
+
+
+def _over(pidfd: int) -> bool:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _reap(run: _Run, layers: Layers, scratch: str, others: dict[int, _Run]) -> None:
@@ -223,6 +239,7 @@ def _reap(run: _Run, layers: Layers, scratch: str, others: dict[int, _Run]) -> N
     report = {
         "exit": os.waitstatus_to_exitcode(status),
         "cpu_s": usage.ru_utime + usage.ru_stime,
+        "killed": run.killed,
     }
     with suppress(OSError):
         run.status.send(json.dumps(report).encode())
