@@ -16,6 +16,7 @@ from verifiers.code.spec import Spec
 from verifiers.code.trials import ENTRY, Trials
 from verifiers.code.values import Garbage, NotPlain, dump, load
 from verifiers.sandbox import Limits, Run, Sandbox
+from verifiers.sandbox.host import DYING_S
 
 Verdict = tuple[str, str]
 """Verdict and its reason."""
@@ -31,9 +32,6 @@ as much of the processor as before."""
 
 OWN_CORE = 0.9
 TRIES = 2
-_DYING_S = 1.0
-"""How long a program whose connection has broken may take to be dead, on the busiest machine."""
-
 _GONE = "the program ended its process"
 _SYNTAX = "the program does not compile"
 
@@ -93,7 +91,7 @@ def _run(program: str, spec: Spec, deadline_s: float, margin: float) -> tuple[Ve
             trial, count = _trials.take(dump(order), [ours.fileno()])
         last = _follow(trial, reports, total_s * margin, each and each * margin)
         dying = _GONE in f"{reports.first} {last}"
-        code = candidate.end(_DYING_S if dying else 0.0)
+        code = candidate.end(DYING_S if dying else 0.0)
         if last is not None and last[:2] == ["last", True]:
             _trials.keep(trial, count)
         else:
@@ -101,6 +99,8 @@ def _run(program: str, spec: Spec, deadline_s: float, margin: float) -> tuple[Ve
         cpu_s = float((candidate.report or {}).get("cpu_s", 0.0))
         if candidate.spent(limits):
             last = None
+        elif candidate.struck(limits):
+            return ("infrastructure", "the program was killed from outside"), 0.0
         return _verdict(last, reports, code, each or total_s), cpu_s / total_s
     except NotPlain:
         return ("bad_reference", "the tests and the program are too long"), 1.0
@@ -170,7 +170,7 @@ def _verdict(last: list[Any] | None, reports: _Reports, code: int | None, limit_
 
 
 def _of_the_dead(code: int | None, detail: str, why: str) -> Verdict:
-    """A program that ends itself is wrong; one that a fault ends has crashed; one that the kernel ends ran too long."""
+    """A program that ends itself is wrong; a fault's is a crash; one that we had to end had closed its channel."""
     if _GONE not in why or code is None or code >= 0:
         return "wrong", detail
     return ("wrong" if code == -9 else "crash"), f"{detail} (signal {-code})"

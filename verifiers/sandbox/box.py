@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from catalog.errors import UserError
-from verifiers.sandbox.host import LEVELS, Gone, Run, Streams, Zygote, require_seconds, too_low
+from verifiers.sandbox.host import DYING_S, LEVELS, Gone, Run, Streams, Zygote, require_seconds, too_low
 from verifiers.sandbox.outcome import Limits, Outcome
 from verifiers.sandbox.session import Session, judged
 
@@ -91,7 +91,7 @@ class Sandbox:
                 if late:
                     run.interrupt()
                     run.wait(INTERRUPT_S)
-                run.end()
+                run.end(DYING_S if frame is None and not late else 0)
                 ms = (time.monotonic() - run.began) * 1e3
                 return judged(run, frame, late, deadline_s, self.limits, queued_ms, ms)
             finally:

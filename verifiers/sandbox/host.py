@@ -29,8 +29,14 @@ LEVELS = ("limits", "filters", "namespaces")
 START_S = 120.0
 """How long a zygote may take to be ready, imports included, and a run to begin, on the busiest machine."""
 
+DYING_S = 1.0
+"""How long a run whose connection has broken may take to be dead, on the busiest machine."""
+
 END_S = 10.0
 """How long the kernel may take to tear down a killed run."""
+
+_AHEAD_BYTES = 1 << 15
+"""A payload up to this size fits into the channel's buffer, where a run finds it when it comes to look."""
 
 _SPENT = 0.9
 """Share of its processor time that a run has lived at least, by the clock, when the kernel kills it for that. The time
@@ -147,7 +153,11 @@ class Zygote:
         status, their_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = {"entry": entry, "limits": asdict(limits), "seconds": seconds}
         run = Run(Channel(channel), status, seconds, streams)
+        message = json.dumps(payload).encode()
+        ahead = len(message) <= _AHEAD_BYTES
         try:
+            if ahead:
+                run.send_bytes(message)
             with their_channel, their_status:
                 fds = [their_status.fileno(), their_channel.fileno(), *streams.fds()]
                 socket.send_fds(self._control, [json.dumps(request).encode()], fds)
@@ -159,7 +169,7 @@ class Zygote:
         if "failed" in told:
             run.close()
             raise Gone(f"no run could be started: {told['failed']}")
-        run.begin(payload)
+        run.begin(None if ahead else message)
         return run
 
     def close(self) -> None:
@@ -213,12 +223,13 @@ class Run:
         self.report: dict[str, Any] | None = None
         self.ended = False
         self.began = 0.0
-        self._died, self._lived = False, 0.0
+        self._lived = 0.0
 
-    def begin(self, payload: dict[str, Any]) -> None:
+    def begin(self, message: bytes | None) -> None:
         self.began = time.monotonic()
-        with suppress(OSError):  # it has died already: whoever waits will see
-            self._channel.send_bytes(json.dumps(payload).encode(), until=self.began + self._seconds)
+        if message is not None:
+            with suppress(OSError):  # it has died already: whoever waits will see
+                self.send_bytes(message)
 
     def send_bytes(self, data: bytes, fds: tuple[int, ...] = ()) -> None:
         """Sends the entry a frame; OSError where it is gone or does not read before its time is over."""
@@ -243,16 +254,16 @@ class Run:
 
     def end(self, patience_s: float = 0.0) -> int | None:
         """Kills the whole tree and waits until it is gone. Gives the exit status, negative for a signal; None where
-        the zygote was lost. Calling it again gives the same. `patience_s`: how long one that is known to be dying may
-        take to be dead by itself, so that `spent` can tell what of.
+        the zygote was lost. Calling it again gives the same. `patience_s`: how long one that may be dying has to close
+        its channel; then it is let die, so that `spent` and `struck` can tell what of.
         """
         with self._lock:
             if not self.ended:
                 self.ended = True
-                self._died = self._channel.closed(patience_s)
+                dying = patience_s > 0 and self._channel.closed(patience_s)
                 self._lived = time.monotonic() - self.began
                 with suppress(OSError):
-                    self._status.send(b"k")
+                    self._status.send(b"d" if dying else b"k")
                 with suppress(OSError, ValueError):
                     if ready(self._status, select.POLLIN, time.monotonic() + END_S):
                         self.report = json.loads(self._last_word())
@@ -267,9 +278,17 @@ class Run:
             return self._status.recv(1 << 12)
 
     def spent(self, limits: Limits) -> bool:
-        """Whether the kernel killed it for its processor time. After `end`."""
-        killed = self._died and self.end() == -signal.SIGKILL
-        return killed and self._lived >= limits.cpu_s * _SPENT
+        """Whether the kernel killed it for its processor time. After `end` with patience."""
+        return self._killed_by_others() and self._lived >= limits.cpu_s * _SPENT
+
+    def struck(self, limits: Limits) -> bool:
+        """Whether something else than we and its processor time killed it: the kernel, where the machine's memory ends,
+        or a person. Nothing is known of the program then. After `end` with patience.
+        """
+        return self._killed_by_others() and not self.spent(limits)
+
+    def _killed_by_others(self) -> bool:
+        return self.end() == -signal.SIGKILL and self.report is not None and not self.report["killed"]
 
     def output(self, limits: Limits) -> tuple[str, str, bool]:
         """Gives stdout and stderr, shortened, and whether one of them ran full. After `end`."""

@@ -31,10 +31,11 @@ def version() -> int:
     return max(found, 0)
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
-    """Leaves this thread the files at and below `readable` for reading and `writable` for all; no TCP either.
+def ruleset(readable: Iterable[str], writable: Iterable[str]) -> int:
+    """Gives the descriptor of a set of rules: files at and below `readable` for reading, `writable` for all; no TCP.
 
-    Paths that do not exist are passed over. Needs no_new_privileges first. Raises OSError where the kernel refuses.
+    Paths that do not exist are passed over. A rule belongs to the folder as it is, not to its name; it is good for what
+    is mounted below the folder later, not for what is mounted over it. Raises OSError where the kernel refuses.
     """
     found = version()
     handled = _ALL_OF_VERSION[min(found, 5)]
@@ -42,17 +43,19 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
         "QQQ", handled, _NET_BIND_CONNECT if found >= 4 else 0, _SCOPE_SOCKETS_SIGNALS if found >= 6 else 0
     )
     size = 24 if found >= 6 else 16 if found >= 4 else 8
-    ruleset = syscall(_CREATE, attributes, ctypes.c_size_t(size), ctypes.c_uint(0), what="landlock_create_ruleset")
-    try:
-        for paths, rights in ((readable, _READ), (writable, handled & ~(_EXECUTE | _DEVICES | _IOCTL))):
-            for path in paths:
-                _allow(ruleset, path, rights & handled)
-        syscall(_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint(0), what="landlock_restrict_self")
-    finally:
-        os.close(ruleset)
+    rules = syscall(_CREATE, attributes, ctypes.c_size_t(size), ctypes.c_uint(0), what="landlock_create_ruleset")
+    for paths, rights in ((readable, _READ), (writable, handled & ~(_EXECUTE | _DEVICES | _IOCTL))):
+        for path in paths:
+            _allow(rules, path, rights & handled)
+    return rules
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def restrict(rules: int) -> None:
+    """Holds this thread, and all that it makes, to a set of rules; needs no_new_privileges first."""
+    syscall(_RESTRICT, ctypes.c_int(rules), ctypes.c_uint(0), what="landlock_restrict_self")
+
+
+def _allow(rules: int, path: str, rights: int) -> None:
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -62,7 +65,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
             rights &= _FILE_ONLY
         rule = struct.pack("=Qi", rights, fd)
         syscall(
-            _ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH), rule, ctypes.c_uint(0), what="landlock_add_rule"
+            _ADD_RULE, ctypes.c_int(rules), ctypes.c_int(_RULE_PATH), rule, ctypes.c_uint(0), what="landlock_add_rule"
         )
     finally:
         os.close(fd)

@@ -6,9 +6,12 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifiers.sandbox.linux import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, bind_read_only, mount, pivot_root
+from verifiers.sandbox.linux import MS_BIND, MS_NODEV, MS_NOSUID, bind_read_only, mount, pivot_root
 
 SCRATCH = "/tmp"
+SCRATCH_PARENT = "/scratch"
+"""In the sandbox `/tmp` is a link to a folder in this one: a run mounts its own memory there, and a Landlock rule for
+the parent, made once, is good for it. One for the folder itself would be covered by the mount."""
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/lib", "/lib64", "/etc/ld.so.cache")
 
@@ -65,8 +68,8 @@ def build(readable: list[str]) -> None:
     for device in DEVICES:
         _cover(device, f"{new}{device}")
         mount(device, f"{new}{device}", None, MS_BIND)
-    os.mkdir(f"{new}{SCRATCH}")
-    mount("tmpfs", f"{new}{SCRATCH}", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=555")
+    os.makedirs(f"{new}{SCRATCH_PARENT}{SCRATCH}")
+    os.symlink(f"{SCRATCH_PARENT}{SCRATCH}", f"{new}{SCRATCH}")
     pivot_root(new)
     mount("none", "/", None, MS_BIND | 1 | 32 | MS_NOSUID | MS_NODEV)  # read-only, remounted
 
@@ -84,14 +87,18 @@ def bubblewrap(tool: str, readable: list[str]) -> list[str]:
     arguments = [tool, "--unshare-net", "--unshare-ipc", "--unshare-uts", "--cap-add", "ALL", "--proc", "/proc"]
     if os.geteuid() != 0:
         arguments.insert(1, "--unshare-user")
-    for path in readable:
+    program = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
+    shown = readable if any(program.startswith(f"{p}/") for p in readable) else [*readable, program]
+    folder = f"{SCRATCH_PARENT}{SCRATCH}"
+    # Folders that it makes on the way it keeps to itself, and root gives its identity up: they are made by name.
+    places = [*map(inside, shown), *DEVICES, folder]
+    for parent in sorted({str(parent) for path in places for parent in Path(path).parents}):
+        arguments += ["--dir", parent]
+    for path in shown:
         if os.path.islink(path):
             arguments += ["--symlink", os.readlink(path), inside(path)]
         else:
             arguments += ["--ro-bind", path, inside(path)]
     for device in DEVICES:
         arguments += ["--dev-bind", device, device]
-    program = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
-    if not any(program.startswith(f"{p}/") for p in readable):
-        arguments += ["--ro-bind", program, program]
-    return [*arguments, "--size", "4096", "--perms", "0555", "--tmpfs", SCRATCH, "--remount-ro", "/", "--"]
+    return [*arguments, "--dir", folder, "--symlink", folder, SCRATCH, "--remount-ro", "/", "--"]

@@ -64,7 +64,14 @@ _X32_BIT = 0x40000000
 _UNKNOWN_TO_OLD_KERNELS = 424
 """From this number on a refused call answers ENOSYS: the C library then falls back, from clone3 to clone for one."""
 
-_LOAD, _EQUAL, _ABOVE, _AT_LEAST, _BITS, _RETURN = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
+_PLACE_OF_PID = 0x7FFFFFF7
+"""Stands for the own process id while that is not known."""
+
+_END = 1 << 31
+_LOAD, _JUMP, _EQUAL, _AT_LEAST, _BITS, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x45, 0x06
+_FAR = 255
+"""How many instructions a conditional jump can pass over."""
+
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 
@@ -81,49 +88,60 @@ def offered() -> bool:
     return ctypes.get_errno() == errno.EFAULT
 
 
+def prepare() -> None:
+    """Makes the filter, so that forks find it ready. Needs no privilege; nothing where no filter is offered."""
+    if offered():
+        _encoded()
+
+
 def install(pid: int) -> None:
     """Puts the filter on this thread and all that it makes, for good. `pid`: what kill may be used on.
 
     Needs no_new_privileges first. Raises OSError where the kernel refuses.
     """
-    count, code = _encoded(pid)
-    buffer = ctypes.create_string_buffer(code, len(code))
-    program = struct.pack("HxxxxxxP", count, ctypes.addressof(buffer))
-    checked(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, program, 0, 0), "seccomp")
-
-
-def prepare() -> None:
-    """Makes the filter of a first process of a namespace, so that forks find it ready."""
-    if offered():
-        _encoded(1)
+    buffer, header, places = _encoded()
+    for place in places:
+        struct.pack_into("I", buffer, place, pid)
+    checked(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, header, 0, 0), "seccomp")
 
 
 @functools.cache
-def _encoded(pid: int) -> tuple[int, bytes]:
-    instructions = program(platform.machine(), pid)
-    return len(instructions), b"".join(struct.pack("HBBI", *i) for i in instructions)
+def _encoded() -> tuple[ctypes.Array[ctypes.c_char], bytes, list[int]]:
+    """Gives the filter in memory, the kernel's description of where it lies, and where in it a process id stands."""
+    instructions = program(platform.machine(), _PLACE_OF_PID)
+    code = b"".join(struct.pack("HBBI", *i) for i in instructions)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    header = struct.pack("HxxxxxxP", len(instructions), ctypes.addressof(buffer))
+    places = [8 * i + 4 for i, instruction in enumerate(instructions) if instruction[3] == _PLACE_OF_PID]
+    return buffer, header, places
 
 
 def program(machine: str, pid: int) -> list[Instruction]:
-    """Gives the filter for an architecture ("x86_64" or "aarch64")."""
+    """Gives the filter for an architecture ("x86_64" or "aarch64").
+
+    It halves the numbers until one decision is left: when a filter is installed, the kernel tries it on every number
+    that there is, so that a long chain of comparisons would cost each run a quarter of a millisecond.
+    """
+    allow = [(_RETURN, 0, 0, _ALLOW)]
     column = 1 if machine == "x86_64" else 2
-    refuse = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
-    allow = (_RETURN, 0, 0, _ALLOW)
-    code: list[Instruction] = [
+    known = {int(row[column]): allow for row in _rows() if row[column] != "-"}
+    for _, *numbers, argument, how, values in _CHECKED:
+        known[numbers[column - 1]] = _check(argument, how, [pid if v == _OWN_PID else int(v) for v in values])
+    last = _X32_BIT if machine == "x86_64" else _END
+    decisions: list[tuple[int, list[Instruction]]] = []
+    for number in sorted({0, _UNKNOWN_TO_OLD_KERNELS, last, *known, *(number + 1 for number in known)}):
+        error = errno.ENOSYS if number >= _UNKNOWN_TO_OLD_KERNELS else errno.EPERM
+        otherwise = [(_RETURN, 0, 0, _KILL if number == last else _ERRNO | error)]
+        then = known.get(number, otherwise)
+        if not decisions or then != decisions[-1][1]:
+            decisions.append((number, then))
+    return [
         (_LOAD, 0, 0, 4),  # the architecture
         (_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, 0),  # the call's number
+        *_halved(decisions),
     ]
-    if machine == "x86_64":
-        code += [(_AT_LEAST, 0, 1, _X32_BIT), (_RETURN, 0, 0, _KILL)]
-    numbers = sorted(int(row[column]) for row in _rows() if row[column] != "-")
-    code += _within(_spans(numbers), allow)
-    for entry in _CHECKED:
-        block = _check(entry[3], entry[4], [pid if value == _OWN_PID else int(value) for value in entry[5]])
-        code += [(_EQUAL, 0, len(block), entry[1] if machine == "x86_64" else entry[2]), *block]
-    code += [(_AT_LEAST, 0, 1, _UNKNOWN_TO_OLD_KERNELS), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS), refuse]
-    return code
 
 
 def _rows() -> list[list[str]]:
@@ -131,24 +149,15 @@ def _rows() -> list[list[str]]:
     return [words[i : i + 3] for i in range(0, len(words), 3)]
 
 
-def _spans(numbers: list[int]) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][1] + 1:
-            spans[-1] = (spans[-1][0], number)
-        else:
-            spans.append((number, number))
-    return spans
-
-
-def _within(spans: list[tuple[int, int]], then: Instruction) -> list[Instruction]:
-    code: list[Instruction] = []
-    for low, high in spans:
-        if low == high:
-            code += [(_EQUAL, 0, 1, low), then]
-        else:
-            code += [(_AT_LEAST, 0, 2, low), (_ABOVE, 1, 0, high), then]
-    return code
+def _halved(decisions: list[tuple[int, list[Instruction]]]) -> list[Instruction]:
+    """Finds by halving what is decided on a number, each decision being good from its own number up to the next."""
+    if len(decisions) == 1:
+        return decisions[0][1]
+    middle = len(decisions) // 2
+    low, high = _halved(decisions[:middle]), _halved(decisions[middle:])
+    if len(low) <= _FAR:
+        return [(_AT_LEAST, len(low), 0, decisions[middle][0]), *low, *high]
+    return [(_AT_LEAST, 0, 1, decisions[middle][0]), (_JUMP, 0, 0, len(low)), *low, *high]
 
 
 def _check(argument: int, how: str, values: list[int]) -> list[Instruction]:

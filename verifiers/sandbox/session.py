@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from verifiers.sandbox.host import Gone, Run, Streams, require_seconds
+from verifiers.sandbox.host import DYING_S, Gone, Run, Streams, require_seconds
 from verifiers.sandbox.outcome import STATUSES, Limits, Outcome
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Session:
             if self._answer(run, time.monotonic() + GRACE_S) is None:
                 run.over = True
         if run.over:
-            run.end()
+            run.end(0 if late else DYING_S)
             self._run, self._lost = None, True
         ms = (time.monotonic() - began) * 1e3
         self._spent_s += ms / 1e3
@@ -139,6 +139,8 @@ def judged(
         return outcome("infrastructure", "the sandbox's own process ended")
     if run.spent(limits):
         return outcome("timeout", f"more than {limits.cpu_s:g} s of processor time")
+    if run.struck(limits):
+        return outcome("infrastructure", "killed from outside, as the kernel does where the machine's memory ends")
     return outcome("crash", f"signal {-code}" if code < 0 else f"ended itself with exit code {code} before its end")
 
 

@@ -2,8 +2,9 @@
 
 It is single-threaded, runs no program itself and never reads what a child says: a child's channel goes straight to
 the host. It speaks two kinds of socket. On `control` requests arrive, each with the descriptors of one run. Each run
-has a status socket: the zygote says there that the run has begun and how it ended; the host says b"k" for kill, b"i"
-for interrupt, and closing it kills too.
+has a status socket: the zygote says there that the run has begun, how it ended, and whether that was by our word; the
+host says b"k" for kill, b"i" for interrupt, b"d" where the run seems to be dying by itself and is to be killed only if
+it is not dead soon; closing it kills too.
 """
 
 import ctypes
@@ -11,38 +12,39 @@ import gc
 import importlib
 import json
 import os
-import selectors
+import random
+import select
 import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
 from verifiers.sandbox import landlock, linux, seccomp
-from verifiers.sandbox.channel import Channel
-from verifiers.sandbox.confine import Layers, confine, scratch_folder
+from verifiers.sandbox.child import Entry, become, rehearse
+from verifiers.sandbox.confine import Layers, Prepared, prepare, scratch_folder
+from verifiers.sandbox.root import SCRATCH
 
 REQUEST_BYTES = 1 << 16
 MAX_FDS = 32
-FIRST_FD = 4
-"""In a child: 0 stdin, 1 stdout, 2 stderr, 3 its channel, then those that the caller gave."""
+DYING_S = 1.0
+"""How long a run that seems to be dying may take to be dead, on the busiest machine, before it is killed."""
 
 LATE_S = 2.0
 """How long past its time a run may live that the host has forgotten."""
 
 _MADV_COLLAPSE, _HUGE = 25, 2 << 20
 
-Entry = Callable[[dict[str, Any], Channel, list[int]], None]
-
 
 class _Run:
-    __slots__ = ("ends_at", "number", "pid", "pidfd", "status")
+    __slots__ = ("ends_at", "killed", "number", "pid", "pidfd", "status")
 
     def __init__(self, number: int, pid: int, status: socket.socket, ends_at: float) -> None:
         self.number, self.pid, self.status, self.ends_at = number, pid, status, ends_at
         self.pidfd = os.pidfd_open(pid)
+        self.killed = False
 
 
 def main(control: socket.socket, config: dict[str, Any]) -> None:
@@ -69,15 +71,21 @@ def main(control: socket.socket, config: dict[str, Any]) -> None:
         control.send(json.dumps({"absent": str(error)}).encode())
         return
     os.environ.clear()
-    os.environ.update(LANG="C.UTF-8")
+    os.environ.update(LANG="C.UTF-8", **({"HOME": SCRATCH, "TMPDIR": SCRATCH} if spaces else {}))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     linux.become_subreaper()
-    seccomp.prepare()
+    rehearse()
+    random.seed(0)
     _settle(config["proc"])
     base_bytes = int(_own("statm", config["proc"]).split()[0]) * os.sysconf("SC_PAGE_SIZE")
     os.close(config["proc"])
+    try:
+        prepared = prepare(layers, base_bytes)
+    except OSError as error:
+        control.send(json.dumps({"failed": f"{way}: {error}"}).encode())
+        return
     control.send(json.dumps({"ready": True, "landlock": layers.landlock, "user": os.getuid()}).encode())
-    _serve(control, config, layers, table, base_bytes)
+    _serve(control, config, prepared, table)
 
 
 def _import(preload: Sequence[str], entries: Sequence[str]) -> dict[str, Entry]:
@@ -115,62 +123,61 @@ def _settle(proc: int) -> None:
             linux.libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(_HUGE), _MADV_COLLAPSE)
 
 
-def _serve(
-    control: socket.socket, config: dict[str, Any], layers: Layers, table: dict[str, Entry], base_bytes: int
-) -> None:
+def _serve(control: socket.socket, config: dict[str, Any], prepared: Prepared, table: dict[str, Entry]) -> None:
     own = os.pidfd_open(os.getpid())
-    runs: dict[int, _Run] = {}
+    layers, scratch = prepared.layers, config["scratch"]
+    runs: dict[int, _Run] = {}  # by the descriptors that are waited for: a run's status, and its process
     numbers = 0
-    with selectors.DefaultSelector() as selector:
-        selector.register(control, selectors.EVENT_READ)
-        selector.register(config["owner"], selectors.EVENT_READ)
-        while True:
-            for key, _ in selector.select(0.5 if runs else None):
-                if key.fileobj == config["owner"]:
+    waiting = select.epoll()
+    waiting.register(control, select.EPOLLIN)
+    waiting.register(config["owner"], select.EPOLLIN)
+    while True:
+        for fd, _ in waiting.poll(0.5 if runs else None):
+            if fd == config["owner"]:
+                return _end_all(runs)
+            if fd == control.fileno():
+                message, fds, _, _ = socket.recv_fds(control, REQUEST_BYTES, MAX_FDS)
+                if not message:
                     return _end_all(runs)
-                if key.fileobj is control:
-                    message, fds, _, _ = socket.recv_fds(control, REQUEST_BYTES, MAX_FDS)
-                    if not message:
-                        return _end_all(runs)
-                    numbers += 1
-                    run = _start(json.loads(message), fds, numbers, config, layers, table, base_bytes, own)
-                    if run is not None:
-                        runs[run.number] = run
-                        selector.register(run.status, selectors.EVENT_READ, run)
-                        selector.register(run.pidfd, selectors.EVENT_READ, run)
-                elif key.data.number in runs:
-                    if key.fileobj == key.data.pidfd:
-                        selector.unregister(key.data.pidfd)
-                        if key.data.status.fileno() in selector.get_map():
-                            selector.unregister(key.data.status)
-                        _reap(runs.pop(key.data.number), layers, config["scratch"], runs)
-                    elif not _obey(key.data, layers):
-                        selector.unregister(key.data.status)
-            now = time.monotonic()
-            for run in runs.values():
-                if now > run.ends_at:
-                    _kill(run, layers)
+                numbers += 1
+                run = _start(json.loads(message), fds, numbers, scratch, prepared, table, own)
+                if run is not None:
+                    for part in (run.status.fileno(), run.pidfd):
+                        runs[part] = run
+                        waiting.register(part, select.EPOLLIN)
+            elif (found := runs.get(fd)) is not None:
+                if fd == found.pidfd:
+                    for part in (found.status.fileno(), found.pidfd):
+                        if runs.pop(part, None):
+                            waiting.unregister(part)
+                    _reap(found, layers, scratch, runs)
+                elif not _obey(found, layers):
+                    waiting.unregister(fd)
+                    del runs[fd]
+        now = time.monotonic()
+        for run in runs.values():
+            if now > run.ends_at:
+                _kill(run, layers)
 
 
 def _start(
     request: dict[str, Any],
     fds: list[int],
     number: int,
-    config: dict[str, Any],
-    layers: Layers,
+    scratch: str,
+    prepared: Prepared,
     table: dict[str, Entry],
-    base_bytes: int,
     own: int,
 ) -> _Run | None:
-    status = socket.socket(fileno=fds[0])
+    status = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fds[0])
     try:
-        if layers.namespaces:
+        if prepared.layers.namespaces:
             linux.setns(own, linux.CLONE_NEWPID)  # back to our own, or a second unshare is refused
             linux.unshare(linux.CLONE_NEWPID)
-        pid = os.fork()
+        pid = linux.fork()
         if pid == 0:
-            scratch = scratch_folder(layers, config["scratch"], number)
-            _become(table[request["entry"]], fds[1:], request["limits"], layers, scratch, base_bytes)
+            folder = scratch_folder(prepared.layers, scratch, number)
+            become(table[request["entry"]], fds[1:], request["limits"], prepared, folder)
         run = _Run(number, pid, status, time.monotonic() + request["seconds"] + LATE_S)
         status.send(b'{"begun": true}')
         return run
@@ -186,31 +193,6 @@ def _start(
             os.close(fd)
 
 
-def _become(
-    entry: Entry, fds: list[int], limits: dict[str, float], layers: Layers, scratch: str, base_bytes: int
-) -> NoReturn:
-    """The child: arranges its descriptors, confines itself, reads what it is to do and does it."""
-    code = 70
-    try:
-        channel_fd, *streams_and_others = fds
-        order = [*streams_and_others[:3], channel_fd, *streams_and_others[3:]]
-        high = [os.dup(fd) for fd in order] if min(order) < len(order) else order
-        for target, fd in enumerate(high):
-            os.dup2(fd, target)
-        os.closerange(len(order), 1 << 16 if os.sysconf("SC_OPEN_MAX") < 0 else os.sysconf("SC_OPEN_MAX"))
-        os.environ.update(HOME=scratch, TMPDIR=scratch)
-        confine(limits, layers, scratch, base_bytes)
-        channel = Channel(socket.socket(fileno=3), take_fds=True)
-        payload = json.loads(channel.recv_bytes())
-        gc.enable()
-        entry(payload, channel, list(range(FIRST_FD, len(order))))
-        code = 0
-    except EOFError:
-        code = 0
-    finally:
-        os._exit(code)
-
-
 def _obey(run: _Run, layers: Layers) -> bool:
     """Does what the host says; False where it will say no more."""
     try:
@@ -221,16 +203,27 @@ def _obey(run: _Run, layers: Layers) -> bool:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(run.pidfd, signal.SIGINT)
         return True
+    if word == b"d":
+        run.ends_at = min(run.ends_at, time.monotonic() + DYING_S)
+        return True
     _kill(run, layers)
     return False
 
 
 def _kill(run: _Run, layers: Layers) -> None:
+    if not _over(run.pidfd):
+        run.killed = True
     with suppress(ProcessLookupError):
         if not layers.namespaces:  # with them, the kernel kills all that the first process of a namespace has made
             os.killpg(run.pid, signal.SIGKILL)
     with suppress(ProcessLookupError):
         signal.pidfd_send_signal(run.pidfd, signal.SIGKILL)
+
+
+def _over(pidfd: int) -> bool:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _reap(run: _Run, layers: Layers, scratch: str, others: dict[int, _Run]) -> None:
@@ -246,6 +239,7 @@ def _reap(run: _Run, layers: Layers, scratch: str, others: dict[int, _Run]) -> N
     report = {
         "exit": os.waitstatus_to_exitcode(status),
         "cpu_s": usage.ru_utime + usage.ru_stime,
+        "killed": run.killed,
     }
     with suppress(OSError):
         run.status.send(json.dumps(report).encode())
