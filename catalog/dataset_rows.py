@@ -45,7 +45,7 @@ def places(
 
 def _absence(profile: str, rejects: Sequence[dict[str, Any]]) -> str:
     here = [row for row in rejects if row["stage"] == f"export_{profile}"]
-    before = [row for row in rejects if not row["stage"].startswith("export_")]
+    before = [row for row in rejects if not row["stage"].startswith("export_") and row["row_kind"] != "revision"]
     for row in here or before:
         where = "left out" if here else f"dropped by {row['stage']}"
         return f"{where}: {row['reason']}" + (f" ({row['detail']})" if row["detail"] else "")

@@ -52,6 +52,8 @@ class Passage:
     """Where it, or the task that it belongs to, was dropped, with reason, twin and score."""
     stands_for: list[Row]
     """Rejects of duplicates in whose place it was kept."""
+    revisions: list[Row]
+    """What `revise` made of `traces`, or how it came to them."""
     places: list[Place]
     """Per exported profile, where it is in the dataset, or why it is not."""
 
@@ -143,6 +145,7 @@ def why(source: "duckdb.DuckDBPyConnection | Store | str", text: str) -> History
                     verdicts=[row for row in _verdicts(con, mine) if _of(row) == here],
                     rejects=dropped,
                     stands_for=_here(con, "SELECT * FROM rejects", here, "twin", row_id),
+                    revisions=_revisions(con, here, [row["trace_id"] for row in mine]) if kind != "task" else [],
                     places=places(
                         f"{store}/builds/{here[0]}/{here[1]}",
                         [row["trace_id"] for row in mine] if kind != "task" else [],
@@ -176,6 +179,44 @@ def show(source: "duckdb.DuckDBPyConnection | Store | str", text: str) -> Shown:
             completion,
             _verdicts(con, [trace] if trace else []),
         )
+
+
+@dataclass(frozen=True)
+class Diff:
+    """A revised trace beside the one it was made from."""
+
+    task: Row | None
+    original: Row
+    revised: Row
+    revision: Row
+    """The record of the stage that made it: kept prefix, switch points, steps and tokens."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Gives it as plain values for JSON."""
+        return asdict(self)
+
+    def as_text(self, width: int) -> str:
+        """Gives it for a person, in two columns of a terminal of `width` characters."""
+        return lineage_text.diff(self, width)
+
+
+def diff(source: "duckdb.DuckDBPyConnection | Store | str", text: str) -> Diff:
+    """Gives a revised trace beside its original; the id may be that of either, or its beginning.
+
+    Raises UserError where no row, or more than one, is meant, and for a trace that was not revised, with the reason.
+    """
+    with _connection(source) as con:
+        kind, row_id = _resolve(con, text)
+        if kind != "trace":
+            raise UserError(f"{row_id} is a {kind}: --diff wants the id of a trace that was revised, or of a revision.")
+        found = _rows(con, "SELECT * FROM revisions WHERE ? IN (trace_id, parent) ORDER BY ALL", row_id)
+        made = next((row for row in found if row["trace_id"]), None)
+        if made is None:
+            why = f"the stage revise left it as it is: {found[0]['reason']}" if found else "no revise stage saw it"
+            raise UserError(f"The trace {row_id} was not revised ({why}): `reasonmill why {row_id}` tells its history.")
+        original, revised = (_first(con, "traces", "trace_id", made[name]) for name in ("parent", "trace_id"))
+        assert original is not None and revised is not None
+        return Diff(_first(con, "tasks", "task_id", made["task_id"]), original, revised, made)
 
 
 @contextmanager
@@ -233,6 +274,16 @@ def _here(con: "duckdb.DuckDBPyConnection", select: str, here: tuple[str, str], 
 
 def _verdicts(con: "duckdb.DuckDBPyConnection", traces: Sequence[Row]) -> list[Row]:
     return _among(con, "verdicts", "trace_id", [row["trace_id"] for row in traces]) if traces else []
+
+
+def _revisions(con: "duckdb.DuckDBPyConnection", here: tuple[str, str], trace_ids: Sequence[str]) -> list[Row]:
+    return _rows(
+        con,
+        "SELECT * FROM revisions WHERE build = $1 AND version = $2 "
+        "AND (list_contains($3, trace_id) OR list_contains($3, parent)) ORDER BY ALL",
+        *here,
+        list(trace_ids),
+    )
 
 
 def _ancestors(con: "duckdb.DuckDBPyConnection", here: tuple[str, str], trace: Row) -> list[Row]:

@@ -1,10 +1,13 @@
 """Histories and traces as text for a terminal; control characters of a model's text are spelt out, never obeyed."""
 
+import json
 import re
+import textwrap
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from catalog.lineage import History, Passage, Shown
+    from catalog.lineage import Diff, History, Passage, Shown
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _WIDTH = 11
@@ -45,7 +48,9 @@ def _passage(of: "History", passage: "Passage") -> list[str]:
             lines.append(_fact("verdict", "none yet"))
     lines += [_fact("made from", _trace(trace)) for trace in passage.ancestors]
     lines += [_fact("led to", _trace(trace)) for trace in passage.children]
-    lines += [_fact("dropped", _reject(reject)) for reject in passage.rejects]
+    lines += [_fact("revised", _revision(revision)) for revision in passage.revisions if revision["trace_id"]]
+    for reject in passage.rejects:
+        lines.append(_fact("not revised" if reject["row_kind"] == "revision" else "dropped", _reject(reject)))
     lines += [_fact("kept for", _reject(reject)) for reject in passage.stands_for]
     for place in passage.places:
         if place.absent:
@@ -80,6 +85,56 @@ def _reject(reject: dict[str, Any]) -> str:
     if reject["detail"]:
         parts.append(reject["detail"])
     return ", ".join(parts)
+
+
+def _revision(row: dict[str, Any]) -> str:
+    return (
+        f"{row['parent']} to {row['trace_id']} by {row['revision']}, mode {row['mode']}: {row['steps_before']} to "
+        f"{row['steps_after']} steps, {row['tokens_before']} to {row['tokens_after']} tokens, {row['accepted']} of "
+        f"{row['tried']} switch points accepted"
+    )
+
+
+def diff(of: "Diff", width: int) -> str:
+    """Gives original and revision side by side: what was kept, once, then both tails, then where and why."""
+    row, column = of.revision, max(20, (width - 3) // 2)
+    kept = of.original["thinking"][: row["kept"]].strip()
+    tails = [
+        trace["thinking"][len(kept) if trace is of.revised else row["kept"] :].strip()
+        + "\n\n## Answer\n\n"
+        + trace["answer"]
+        for trace in (of.original, of.revised)
+    ]
+    heads = [
+        f"original {of.original['trace_id'][:9]}: {row['steps_before']} steps, {row['tokens_before']} tokens",
+        f"revised {of.revised['trace_id'][:9]}: {row['steps_after']} steps, {row['tokens_after']} tokens",
+    ]
+    lines = []
+    if of.task is not None:
+        lines += ["## Problem", "", of.task["prompt"], "", f"reference: {of.task['reference']}", ""]
+    lines += [f"## Kept by both ({row['kept']} characters)", "", kept if len(kept) <= 1_000 else _ends(kept), ""]
+    columns = [
+        [*_wrapped(head, column), "-" * column, *_wrapped(tail, column)]
+        for head, tail in zip(heads, tails, strict=True)
+    ]
+    for left, right in zip_longest(*columns, fillvalue=""):
+        lines.append(f"{left:<{column}} | {right}".rstrip())
+    lines += ["", f"## Where and why (mode {row['mode']}, by {row['revision']})", ""]
+    for point in json.loads(row["points"]):
+        if point["outcome"] == "accepted":
+            lines.append(
+                f"after thought {point['switch'] + 1}, character {point['offset']}: the rollouts are worth "
+                f"{point['mean_value']:.3g} on average, the tail of {point['steps']} steps {point['value']:.3g}"
+            )
+    return plain("\n".join(lines).rstrip())
+
+
+def _ends(text: str) -> str:
+    return f"{text[:450]}\n[... {len(text) - 900} characters ...]\n{text[-450:]}"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return [part for line in text.split("\n") for part in (textwrap.wrap(line, width) or [""])]
 
 
 def shown(of: "Shown") -> str:

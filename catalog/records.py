@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Grows with every change of a field below; stored in each file's schema metadata."""
 
 JsonText = str
@@ -111,7 +111,7 @@ class Reject:
     """A row that a stage dropped, with the stage, the reason and the evidence."""
 
     row_id: Annotated[str, "id of the dropped task or trace; for input that never became one, file and line"]
-    row_kind: Annotated[str, "what was dropped: input, task, sample or trace"]
+    row_kind: Annotated[str, "what was dropped: input, task, sample, trace or revision"]
     stage: Annotated[str, "the stage that dropped it"]
     reason: Annotated[str, "a short name for why, the same for all rows dropped for the same cause"]
     detail: Annotated[str, "one line for a person"]
@@ -121,12 +121,63 @@ class Reject:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Revision:
+    """What the stage `revise` made of one correct trace, or why it made nothing."""
+
+    parent: Annotated[str, "the trace that was to be revised"]
+    task_id: Annotated[str, "its task"]
+    trace_id: Annotated[str | None, "the revised trace; none where nothing was accepted"]
+    mode: Annotated[str, "full, partial, tail or close"]
+    teacher: Annotated[str, "the reviser's name in the recipe"]
+    revision: Annotated[str, "the reviser's model and revision"]
+    reason: Annotated[str, "revised, or why not: one_thought, no_thinking, answer_not_found, nothing_accepted, ..."]
+    ended: Annotated[str, "what ended the search early: switches, budget, refused; empty where nothing did"]
+    thoughts: Annotated[int, "thoughts of the parent"]
+    steps_before: Annotated[int, "steps of the parent, its answer included"]
+    steps_after: Annotated[int, "steps of the revised trace; the parent's where there is none"]
+    tokens_before: Annotated[int, "tokens of the parent"]
+    tokens_after: Annotated[int, "tokens of the revised trace; the parent's where there is none"]
+    kept: Annotated[int, "characters of the parent's thinking that stand at the revision's beginning"]
+    tried: Annotated[int, "switch points tried"]
+    accepted: Annotated[int, "of these, accepted"]
+    outcomes: Annotated[JsonText, "rollouts by outcome, as a JSON object: accepted, not_shorter, wrong, cut_off, ..."]
+    points: Annotated[JsonText, "per switch point its offset, steps, value and outcome, as a JSON array of objects"]
+    controls: Annotated[JsonText, "what cheaper ways made of it with the same tokens, a JSON object; {} if not tried"]
+    prompt_tokens: Annotated[int, "prompt tokens of its rollouts, those taken from the journal included"]
+    completion_tokens: Annotated[int, "completion tokens of its rollouts, redraws included"]
+    cached_tokens: Annotated[int, "prompt tokens that the engine took from its prefix cache"]
+    told_tokens: Annotated[
+        int, "prompt tokens of the requests for which the engine told that; 0 where it tells nothing"
+    ]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pair:
+    """Two ways on from one place of a trace, of which one was verified to be worth more."""
+
+    task_id: Annotated[str, "the task"]
+    parent: Annotated[str, "the trace that was revised there"]
+    trace_id: Annotated[str | None, "the revised trace that came of it; none where nothing was accepted"]
+    prefix: Annotated[str, "the reasoning in front of both"]
+    chosen_thinking: Annotated[str, "the better one's reasoning behind the prefix"]
+    chosen_answer: Annotated[str, "its answer, verified right"]
+    chosen_value: Annotated[float, "its value: gamma to the power of its further steps"]
+    chosen_key: Annotated[str | None, "the journalled completion that ends it; none for the parent's own words"]
+    rejected_thinking: Annotated[str, "the worse one's reasoning behind the prefix"]
+    rejected_answer: Annotated[str, "its answer"]
+    rejected_value: Annotated[float, "its value; 0 where it is wrong"]
+    rejected_key: Annotated[str | None, "the journalled completion that ends it; none for the parent's own words"]
+    reason: Annotated[str, "shorter (both are right) or right (the rejected one is wrong)"]
+    teacher: Annotated[str, "the reviser's model and revision"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class StageCount:
     """The ledger's line: what went into a stage for one shard and what came of it."""
 
     stage: Annotated[str, "the stage"]
     shard: Annotated[int, "the shard; -1 for a stage that looks at the whole build"]
-    unit: Annotated[str, "what is counted: input, task, sample or trace"]
+    unit: Annotated[str, "what is counted: input, task, sample, trace or revision"]
     rows_in: Annotated[int, "rows that entered"]
     rows_out: Annotated[int, "rows that left"]
     rejects: Annotated[int, "rows that were dropped, each with a reject"]
@@ -136,13 +187,15 @@ class StageCount:
     seconds: Annotated[float, "wall time of the stage on this shard"]
 
 
-Record = Task | Completion | Trace | Verdict | Reject | StageCount
+Record = Task | Completion | Trace | Verdict | Reject | Revision | Pair | StageCount
 
 KINDS: dict[str, type] = {
     "tasks": Task,
     "traces": Trace,
     "verdicts": Verdict,
     "rejects": Reject,
+    "revisions": Revision,
+    "pairs": Pair,
     "stages": StageCount,
     "completions": Completion,
 }

@@ -1,6 +1,7 @@
 """The verbs that ask a store: sql, why, show."""
 
 import json
+import shutil
 import sys
 
 from catalog import connect
@@ -58,13 +59,18 @@ def why(row: str, store: str | None, as_json: bool) -> None:
     print(json.dumps(history.as_dict(), ensure_ascii=False) if as_json else history.as_text())
 
 
-def show(row: str, store: str | None, as_json: bool) -> None:
-    """Prints a trace to read."""
+def show(row: str, store: str | None, diff: bool, as_json: bool) -> None:
+    """Prints a trace to read, or a revised one beside its original."""
     from catalog import lineage
 
     with connect(_existing(store)) as con:
-        shown = lineage.show(con, row)
-    print(json.dumps(shown.as_dict(), ensure_ascii=False) if as_json else shown.as_text())
+        if diff:
+            beside = lineage.diff(con, row)
+            values, text = beside.as_dict(), beside.as_text(shutil.get_terminal_size((160, 24)).columns)
+        else:
+            shown = lineage.show(con, row)
+            values, text = shown.as_dict(), shown.as_text()
+    print(json.dumps(values, ensure_ascii=False) if as_json else text)
     sys.stdout.flush()
 
 

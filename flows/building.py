@@ -63,5 +63,9 @@ def _plan(resolved: Resolved, where: str) -> dict[str, object]:
         "build": f"{resolved.recipe.name}@{resolved.version}",
         "store": store.url,
         "status": held.status if held else "not begun",
-        "stages": ["tasks", "sample", "verify", "dedup", "audit", "export"],
+        "stages": [
+            *("tasks", "sample", "verify"),
+            *(("revise", "verify") if resolved.recipe.revise else ()),
+            *("dedup", "audit", "export"),
+        ],
     }

@@ -84,12 +84,13 @@ def why(
 def show(
     row: Annotated[str, typer.Argument(metavar="ID", help="Id of a trace or task, or its beginning.")],
     store: StoreOption = None,
+    diff: Annotated[bool, typer.Option("--diff", help="A revised trace and its original side by side.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Prints a trace to read."""
     from flows import asking
 
-    asking.show(row, store, as_json)
+    asking.show(row, store, diff, as_json)
 
 
 @app.command()
@@ -170,6 +171,30 @@ def verify(
         from flows import on_files
 
         on_files.verify(file, out, verifier, columns, deadline_s, sandbox, as_json)
+
+
+@app.command()
+def revise(
+    file: FileArgument,
+    out: OutOption,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Who revises: embedded, the URL of an endpoint (up to /v1), or a teacher of --recipe."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model's name at the endpoint, or an embedded one's.")] = None,
+    mode: Annotated[str | None, typer.Option(help="full, partial, tail or close.")] = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe with teachers and [revise].")] = None,
+    columns: Annotated[
+        list[str], typer.Option("--column", metavar="NAME=COLUMN", help="Where a column is named otherwise.")
+    ] = [],
+    store: StoreOption = None,
+    overrides: SetOption = [],
+    as_json: JsonOption = False,
+) -> None:
+    """Revises correct traces into shorter ones: columns problem, reference, response, verifier and spec."""
+    from flows import revising_files
+
+    revising_files.revise(file, out, teacher, model, mode, recipe, columns, store, tuple(overrides), as_json)
 
 
 @app.command()

@@ -15,8 +15,10 @@ from catalog.records import Reject, StageCount, Task, Trace, Verdict
 from catalog.store import Build
 from flows.electing import with_references
 from flows.loading import Resolved
+from flows.revising import revise_shard
 from flows.workbench import Workbench
 from verifiers.judge import Item
+from verifiers.verdict import Judgement
 
 SHARD_THREADS = 4
 """Shards side by side: two at the teacher, one being verified, one being written. Slots bound the requests."""
@@ -166,13 +168,39 @@ def run_shard(bench: Workbench, build: Build, shard: int) -> ShardResult:
             seconds=verifying,
         ),
     ]
-    build.write("traces", part, sampled.traces)
+    traces, rejects, causes = sampled.traces, sampled.rejects, [*sampled.causes]
+    if bench.reviser is not None and not bench.stopped:
+        revised = revise_shard(bench, shard, tasks, traces, verdicts)
+        counts.append(revised.count)
+        started = time.monotonic()
+        again = judge(bench, tasks, revised.traces)
+        unheard = sum(verdict.verdict == "infrastructure" for verdict in again)
+        counts.append(
+            ledger.count(
+                "verify",
+                shard,
+                "revision",
+                rows_in=len(again),
+                rows_out=len(again) - unheard,
+                rejects=0,
+                pending=unheard,
+                seconds=time.monotonic() - started,
+            )
+        )
+        build.write("revisions", part, revised.revisions)
+        build.write("pairs", part, revised.pairs)
+        order = {task.task_id: number for number, task in enumerate(tasks)}
+        traces = sorted(traces + revised.traces, key=lambda trace: order[trace.task_id])
+        verdicts = verdicts + again
+        rejects, causes = rejects + revised.rejects, causes + revised.causes
+    build.write("traces", part, traces)
     build.write("verdicts", part, verdicts)
-    build.write("rejects", part, sampled.rejects)
-    pending = sampled.pending + unjudged
+    build.write("rejects", part, rejects)
+    pending = sum(count.pending for count in counts)
     if not pending:
         build.write("stages", part, counts)
-    causes = [*sampled.causes, *({"a verifier had no worker to run on"} if unjudged else ())]
+    if any(count.stage == "verify" and count.pending for count in counts):
+        causes.append("a verifier had no worker to run on")
     return ShardResult(shard, pending, tuple(causes))
 
 
@@ -188,10 +216,21 @@ def judge(bench: Workbench, tasks: Sequence[Task], traces: Sequence[Trace]) -> l
     if again:
         for i, judgement in zip(again, bench.pool.judge_many([items[i] for i in again]), strict=True):
             judgements[i] = judgement
-    return [
-        Verdict(trace.trace_id, trace.task_id, j.verdict, j.extracted, j.detail, j.ms, j.verifier, j.version)
-        for trace, j in zip(traces, judgements, strict=True)
-    ]
+    return [verdict_of(trace, judgement) for trace, judgement in zip(traces, judgements, strict=True)]
+
+
+def verdict_of(trace: Trace, judged: Judgement) -> Verdict:
+    """Gives a judgement of a trace as the record that a store keeps."""
+    return Verdict(
+        trace_id=trace.trace_id,
+        task_id=trace.task_id,
+        verdict=judged.verdict,
+        extracted=judged.extracted,
+        detail=judged.detail,
+        ms=judged.ms,
+        verifier=judged.verifier,
+        version=judged.version,
+    )
 
 
 def run_shards(bench: Workbench, build: Build, shards: Sequence[int], done: Callable[[ShardResult], None]) -> None:

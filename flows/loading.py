@@ -51,8 +51,10 @@ def identity(recipe: Recipe) -> dict[str, Any]:
     values["teachers"] = {
         name: {key: value for key, value in teacher.items() if key not in _OPERATIONAL}
         for name, teacher in values["teachers"].items()
-        if name == recipe.sample.teacher
+        if name in recipe.in_use
     }
+    if recipe.revise is None:
+        del values["revise"]  # builds of recipes without the stage keep their identity
     return values
 
 
@@ -73,16 +75,21 @@ def load(path: str | Path, overrides: typing.Sequence[str] = ()) -> Resolved:
         raise UserError(f"The recipe {path} cannot be read ({error}): give a readable TOML file.") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"The recipe {path} is not TOML: {error}.") from None
-    for override in overrides:
-        apply_override(values, override)
-    try:
-        recipe = Recipe.model_validate(values)
-    except ValidationError as error:
-        raise UserError(f"{path}: {explain(error, Recipe)}") from None
+    recipe = validated(values, overrides, str(path))
     inputs = {
         f"tasks.{i}": mark for i, section in enumerate(recipe.tasks) if (mark := fingerprint(section, path.parent))
     }
     return Resolved(recipe, path, inputs)
+
+
+def validated(values: dict[str, Any], overrides: typing.Sequence[str], where: str) -> Recipe:
+    """Gives the recipe of plain values with overrides applied; UserError, with `where` in front, for a mistake."""
+    for override in overrides:
+        apply_override(values, override)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{where}: {explain(error, Recipe)}") from None
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

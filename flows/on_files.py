@@ -47,10 +47,9 @@ def sample(file: str, out: str, recipe: str, store: str | None, overrides: tuple
     causes: set[str] = set()
     with (
         shown(total * resolved.recipe.sample.n, "sample") as progress,
-        open_workbench(resolved, Store.open(store or default_store()), progress.advance) as bench,
+        open_workbench(resolved, Store.open(store or default_store()), progress, sampling_only=True) as bench,
         writing_rows(out) as writer,
     ):
-        progress.meter = bench.meter
         for rows in _chunks(read_rows(file)):
             batch = [_task(row, file) for row in rows]
             sampled = bench.sample(batch)
@@ -164,7 +163,7 @@ def columns_of(given: Sequence[str], more: Sequence[str] = ()) -> dict[str, str]
         if not found or name not in names:
             near = difflib.get_close_matches(name, names, 1)
             hint = f"did you mean {near[0]}=...?" if near else f"write one of {', '.join(names)}=COLUMN."
-            raise UserError(f"--column {pair!r} names no column of a verification: {hint}")
+            raise UserError(f"--column {pair!r} names no column that is read: {hint}")
         names[name] = column
     return names
 

@@ -53,9 +53,8 @@ def plan(recipe: str, store: str | None, overrides: tuple[str, ...], *, pilot: i
         tasks = [task for i, task in enumerate(session.build.iter_rows("tasks")) if i % step == 0][:pilot]
         with (
             shown(len(tasks) * resolved.recipe.sample.n, "pilot") as progress,
-            open_workbench(resolved, opened, progress.advance) as bench,
+            open_workbench(resolved, opened, progress, sampling_only=True) as bench,
         ):
-            progress.meter = bench.meter
             started = time.monotonic()
             sampled = bench.sample(tasks)
             seconds = time.monotonic() - started

@@ -34,16 +34,21 @@ class Progress:
             self.done += samples
             self.tokens += tokens
             now = time.monotonic()
-            if now >= self._next or self.done >= self.total:
+            if now >= self._next or (samples and self.done >= self.total):
                 self._next = now + _REDRAW_S
                 self._show(self._status(), self.done, self.total)
+
+    def expect(self, more: int) -> None:
+        """Adds to what is wanted: revisions are known once samples are verified."""
+        with self._lock:
+            self.total += more
 
     def _status(self) -> str:
         elapsed = max(time.monotonic() - self._started, 1e-6)
         status = f"{self.tokens / elapsed:,.0f} tokens/s"
         if self.meter is not None and self.meter.money:
             status += f", cost {self.meter.money:.4f}"
-        if self.tokens and self.done < self.total:
+        if self.tokens and 0 < self.done < self.total:
             status += f", {(self.total - self.done) * elapsed / self.done:,.0f} s left"
         return status
 

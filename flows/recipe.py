@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from catalog.settings import ExportSettings
 from dedup.settings import DedupSettings
-from generators.settings import ProblemsSettings, SampleSettings, TaskSettings
+from generators.settings import ProblemsSettings, ReviseSettings, SampleSettings, TaskSettings
 from generators.teachers.settings import TeacherSettings
 from trainers.settings import TrainSettings
 
@@ -64,10 +64,16 @@ class Recipe(BaseModel):
     teachers: dict[str, TeacherSettings] = Field(min_length=1)
     sample: SampleSettings
     verify: VerifySettings = VerifySettings()
+    revise: ReviseSettings | None = None
     dedup: DedupSettings = DedupSettings()
     export: ExportSettings = ExportSettings()
     train: TrainSettings | None = None
     budget: BudgetSettings = BudgetSettings()
+
+    @property
+    def in_use(self) -> set[str]:
+        """Names of the teachers that the stages ask."""
+        return {self.sample.teacher} | ({self.revise.teacher} if self.revise else set())
 
     @model_validator(mode="after")
     def _votes_have_voters(self) -> "Recipe":
@@ -76,11 +82,18 @@ class Recipe(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _teacher_exists(self) -> "Recipe":
-        if self.sample.teacher not in self.teachers:
-            near = difflib.get_close_matches(self.sample.teacher, self.teachers, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the recipe has {', '.join(sorted(self.teachers))}"
+    def _teachers_exist(self) -> "Recipe":
+        for stage in (self.sample, self.revise):
+            if stage is not None and stage.teacher not in self.teachers:
+                near = difflib.get_close_matches(stage.teacher, self.teachers, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"the recipe has {', '.join(sorted(self.teachers))}"
+                section = "sample" if stage is self.sample else "revise"
+                raise ValueError(
+                    f"{section}.teacher names {stage.teacher!r}, which is no teacher of this recipe: {hint}"
+                )
+        if self.revise and self.teachers[self.revise.teacher].thinking is None:
             raise ValueError(
-                f"sample.teacher names {self.sample.teacher!r}, which is no teacher of this recipe: {hint}"
+                f"revise.teacher {self.revise.teacher!r} does not say what its reasoning stands between: add "
+                f'thinking = ["<think>", "</think>"] to [teachers.{self.revise.teacher}]'
             )
         return self

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.store import Build
+from flows import revision_report
 
-_ORDER = {"tasks": 0, "sample": 1, "verify": 2, "dedup": 3}
+_ORDER = {"tasks": 0, "sample": 1, "verify": 2, "revise": 3, "dedup": 4}
 """Stages as they follow each other; exports come last."""
 
 
@@ -37,6 +38,8 @@ class Summary:
     dataset: str
     rows: dict[str, dict[str, int]]
     """Rows a profile and split."""
+    revisions: dict[str, Any] | None = None
+    """What the stage `revise` came to (see flows.revision_report); None for a recipe without it."""
 
 
 def summarise(build: Build) -> Summary:
@@ -68,7 +71,14 @@ def summarise(build: Build) -> Summary:
         verdicts={verdict: number for (verdict,), number in build.tally("verdicts", "verdict").most_common()},
         dataset=f"{build.path}/dataset",
         rows=dict(manifest.exports) if manifest else {},
+        revisions=_revisions(build),
     )
+
+
+def _revisions(build: Build) -> dict[str, Any] | None:
+    if not build.parts("revisions"):
+        return None
+    return revision_report.report(build.iter_rows("revisions")).as_dict()
 
 
 def from_dict(values: dict[str, Any]) -> Summary:
@@ -96,6 +106,7 @@ def as_markdown(summary: Summary) -> str:
     lines += ["| " + " | ".join(_HEADS) + " |", "|---" * len(_HEADS) + "|"]
     lines += ["| " + " | ".join(cells) + " |" for cells in _cells(summary)]
     lines += ["", "Verdicts: " + _verdicts(summary), "", "Dataset: " + _rows(summary)]
+    lines += [f"\nRevise: {line}" for line in _told(summary)]
     return "\n".join(lines)
 
 
@@ -115,6 +126,8 @@ def print_table(summary: Summary, store: str | None) -> None:
     console = Console(soft_wrap=False)
     console.print(table)
     print(f"verdicts  {_verdicts(summary)}")
+    for line in _told(summary):
+        print(f"revise    {line}")
     print(f"dataset   {summary.dataset}  ({_rows(summary)})")
     name = f"{summary.build}@{summary.version}"
     there = f" --store {store}" if store else ""
@@ -126,6 +139,12 @@ def print_table(summary: Summary, store: str | None) -> None:
         "\"select row_id from rejects where row_kind = 'trace' limit 1\" | tail -1)\n"
         f"  reasonmill train{there} {name}"
     )
+
+
+def _told(summary: Summary) -> list[str]:
+    if summary.revisions is None:
+        return []
+    return revision_report.lines(revision_report.from_dict(summary.revisions))
 
 
 def _verdicts(summary: Summary) -> str:

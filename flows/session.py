@@ -55,10 +55,9 @@ class Session:
 
         with (
             shown(tasks * self.resolved.recipe.sample.n, self.resolved.recipe.name) as progress,
-            open_workbench(self.resolved, self.build.store, progress.advance) as bench,
+            open_workbench(self.resolved, self.build.store, progress) as bench,
         ):
-            progress.meter = bench.meter
-            self._same_teacher(bench)
+            self._same_teachers(bench)
             try:
                 runner(bench, self.build, left, done)
             except AccountError as error:
@@ -71,15 +70,16 @@ class Session:
                 "run the same command again to go on from here."
             )
 
-    def _same_teacher(self, bench: Workbench) -> None:
-        name, revision = bench.sampler.teacher.name, bench.sampler.teacher.revision
-        before = self.manifest.teachers.get(name)
-        if before not in (None, revision):
-            raise UserError(
-                f"The build {self.build.name}@{self.build.version} was begun with the teacher {before} and "
-                f"{name!r} is {revision}: add --fresh to begin it anew with that."
-            )
-        self.manifest.teachers[name] = revision
+    def _same_teachers(self, bench: Workbench) -> None:
+        samplers = [bench.sampler] + ([bench.reviser.sampler] if bench.reviser else [])
+        for teacher in [sampler.teacher for sampler in samplers]:
+            before = self.manifest.teachers.get(teacher.name)
+            if before not in (None, teacher.revision):
+                raise UserError(
+                    f"The build {self.build.name}@{self.build.version} was begun with the teacher {before} and "
+                    f"{teacher.name!r} is {teacher.revision}: add --fresh to begin it anew with that."
+                )
+            self.manifest.teachers[teacher.name] = teacher.revision
         self.build.write_manifest(self.manifest)
 
     def dedup(self) -> None:

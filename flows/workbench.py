@@ -1,10 +1,10 @@
-"""What a build holds open while its shards run: the teacher on its event loop, the verifiers' workers, the journal."""
+"""What a build holds open while its shards run: teachers on an event loop, the verifiers' workers, the journal."""
 
 import asyncio
 import gc
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,10 +12,18 @@ from catalog.journal import Journal
 from catalog.records import Task
 from catalog.store import Store
 from flows.loading import Resolved
+from flows.progress import Progress
 from generators.meter import Limits, Meter
+from generators.retro_search.controls import Control, random_truncation, shortest_of_n
+from generators.retro_search.revision import Revision, Subject
+from generators.retro_search.rollouts import Reviser
+from generators.retro_search.search import revise
 from generators.sampling import Sampled, Sampler, sample
 from generators.teachers import open_teacher
+from generators.teachers.protocol import Teacher
+from verifiers.judge import Item
 from verifiers.pool import Pool
+from verifiers.verdict import Judgement
 
 T = TypeVar("T")
 
@@ -51,10 +59,13 @@ class _Loop:
 
 @dataclass(frozen=True)
 class Workbench:
-    """Shared by everything that asks one recipe's teacher in this process."""
+    """Shared by everything that asks one recipe's teachers in this process."""
 
     sampler: Sampler
+    reviser: Reviser | None
+    """Who revises, where the recipe has that stage."""
     pool: Pool
+    progress: Progress
     stopping: threading.Event
     _loop: _Loop
 
@@ -72,6 +83,26 @@ class Workbench:
         """Runs the sampling of some tasks on the teacher's loop and waits for it."""
         return self._loop.run(sample(tasks, self.sampler))
 
+    def revise(self, subjects: Sequence[Subject]) -> list[Revision]:
+        """Runs the revision of some traces on the teacher's loop and waits for it."""
+        assert self.reviser is not None
+        self.progress.expect(len(subjects))
+        made = self._loop.run(revise(subjects, self.reviser, self.judge))
+        self.progress.advance(len(subjects), 0)
+        return made
+
+    def control(self, subjects: Sequence[Subject], budgets: Sequence[int]) -> dict[str, list[Control]]:
+        """Runs the controls of Retro-Search on some traces, a budget in new tokens each; gives them by name."""
+        assert self.reviser is not None
+        return {
+            "shortest_of_n": self._loop.run(shortest_of_n(subjects, budgets, self.reviser, self.judge)),
+            "random_truncation": self._loop.run(random_truncation(subjects, budgets, self.reviser, self.judge)),
+        }
+
+    async def judge(self, items: Sequence[Item]) -> list[Judgement]:
+        """Judges on the pool's workers, without keeping the loop."""
+        return await asyncio.get_running_loop().run_in_executor(None, self.pool.judge_many, items)
+
     def stop(self) -> None:
         """Asks every shard to end at its next point of rest, and cancels what waits for the teacher."""
         self.stopping.set()
@@ -80,43 +111,61 @@ class Workbench:
 
 @contextmanager
 def open_workbench(
-    resolved: Resolved, store: Store, progress: Callable[[int, int], None] = lambda samples, tokens: None
+    resolved: Resolved,
+    store: Store,
+    progress: Progress,
+    *,
+    sampling_only: bool = False,
 ) -> Iterator[Workbench]:
-    """Opens a recipe's teacher, the verifiers' workers and the store's journal, and closes them whatever happens."""
+    """Opens a recipe's teachers, the verifiers' workers and the store's journal, and closes them whatever happens.
+
+    `sampling_only`: no other teacher than the one that samples.
+    """
     # Rows are freed by their reference counts; searching all modules and waiting requests for cycles again and again
     # cost a seventh of a build's CPU time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     recipe = resolved.recipe
-    settings = recipe.teachers[recipe.sample.teacher]
-    limits = Limits(recipe.budget.tokens, recipe.budget.seconds, recipe.budget.money)
-    meter = Meter(limits, settings.price_input, settings.price_output)
+    meter = Meter(Limits(recipe.budget.tokens, recipe.budget.seconds, recipe.budget.money))
+    progress.meter = meter
+    names = {recipe.sample.teacher} if sampling_only else recipe.in_use
     loop = _Loop()
-    opener = open_teacher(recipe.sample.teacher, settings, resolved.base)
     try:
-        teacher = loop.run(_enter(opener))
-        try:
-            with Pool(deadline_s=recipe.verify.deadline_s, sandbox=recipe.verify.sandbox) as pool:
-                journal = Journal.open(store)
-                try:
-                    sampler = Sampler(
-                        teacher=teacher,
-                        settings=recipe.sample,
-                        format=settings.format,
-                        thinking=settings.thinking,
-                        journal=journal,
-                        seed=recipe.seed,
-                        meter=meter,
-                        slots=asyncio.Semaphore(teacher.concurrency),
-                        progress=progress,
-                    )
-                    yield Workbench(sampler, pool, threading.Event(), loop)
-                finally:
-                    journal.close()
-        finally:
-            loop.run(_leave(opener))
+        with ExitStack() as opened:
+            teachers = {name: _teacher(name, resolved, loop, opened) for name in sorted(names)}
+            pool = opened.enter_context(Pool(deadline_s=recipe.verify.deadline_s, sandbox=recipe.verify.sandbox))
+            journal = Journal.open(store)
+            opened.callback(journal.close)
+
+            def sampler(name: str) -> Sampler:
+                settings = recipe.teachers[name]
+                return Sampler(
+                    teacher=teachers[name],
+                    settings=recipe.sample,
+                    format=settings.format,
+                    thinking=settings.thinking,
+                    journal=journal,
+                    seed=recipe.seed,
+                    meter=meter.at(settings.price_input, settings.price_output),
+                    slots=asyncio.Semaphore(teachers[name].concurrency),
+                    progress=progress.advance,
+                )
+
+            samplers = {name: sampler(name) for name in teachers}
+            reviser = None
+            if recipe.revise and not sampling_only:
+                reviser = Reviser(samplers[recipe.revise.teacher], recipe.revise)
+            yield Workbench(samplers[recipe.sample.teacher], reviser, pool, progress, threading.Event(), loop)
     finally:
         loop.close()
+
+
+def _teacher(name: str, resolved: Resolved, loop: _Loop, opened: ExitStack) -> Teacher:
+    """Opens a teacher on the loop; it is closed there with the stack."""
+    opener = open_teacher(name, resolved.recipe.teachers[name], resolved.base)
+    teacher: Teacher = loop.run(_enter(opener))
+    opened.callback(lambda: loop.run(_leave(opener)))
+    return teacher
 
 
 async def _enter(opener: Any) -> Any:

@@ -20,6 +20,13 @@ class Limits:
     money: float | None = None
 
 
+@dataclass(slots=True)
+class _Spent:
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    money: float = 0.0
+
+
 class Meter:
     """Counts tokens and money of new completions; those taken from the journal cost nothing. Thread-safe.
 
@@ -29,26 +36,42 @@ class Meter:
 
     def __init__(self, limits: Limits, price_input: float = 0.0, price_output: float = 0.0) -> None:
         self.limits = limits
-        self.prompt_tokens = 0
-        self.completion_tokens = 0
         self._prices = (price_input / 1e6, price_output / 1e6)
+        self._spent = _Spent()
         self._started = time.monotonic()
         self._lock = threading.Lock()
+
+    def at(self, price_input: float, price_output: float) -> "Meter":
+        """Gives a meter that counts into the same sums, for a teacher with other prices."""
+        other = Meter(self.limits, price_input, price_output)
+        other._spent, other._started, other._lock = self._spent, self._started, self._lock
+        return other
 
     def add(self, prompt_tokens: int, completion_tokens: int) -> None:
         """Counts one reply."""
         with self._lock:
-            self.prompt_tokens += prompt_tokens
-            self.completion_tokens += completion_tokens
+            self._spent.prompt_tokens += prompt_tokens
+            self._spent.completion_tokens += completion_tokens
+            self._spent.money += prompt_tokens * self._prices[0] + completion_tokens * self._prices[1]
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Prompt tokens of new completions."""
+        return self._spent.prompt_tokens
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens of new completions."""
+        return self._spent.completion_tokens
 
     @property
     def money(self) -> float:
-        """Money spent, by the teacher's prices."""
-        return self.prompt_tokens * self._prices[0] + self.completion_tokens * self._prices[1]
+        """Money spent, by the teachers' prices."""
+        return self._spent.money
 
     @property
     def seconds(self) -> float:
-        """Seconds since the meter was made."""
+        """Seconds since the first of these meters was made."""
         return time.monotonic() - self._started
 
     def reached(self) -> str | None:

@@ -89,3 +89,49 @@ class SampleSettings(_Settings):
     logprobs: bool = False
     prompts: dict[str, str] = {}
     """Per domain, the text sent to the teacher, with `{prompt}` where the problem goes."""
+
+
+TRANSITIONS = (
+    "But",
+    "Wait",
+    "Alternatively",
+    "However",
+    "Hmm",
+    "Hmmm",
+    "Not sure",
+    "Going back",
+    "Backtrack",
+    "Trace back",
+    "Another",
+)
+"""Words that open another thought: the list that goes with Retro-Search (arXiv 2504.04383, section 2)."""
+
+
+class ReviseSettings(_Settings):
+    """How correct traces are revised into shorter ones (Retro-Search, arXiv 2504.04383)."""
+
+    teacher: str
+    """Name of the teacher of the recipe that revises: the one that sampled, or a smaller one."""
+    mode: Literal["full", "partial", "tail", "close"] = "full"
+    """`full`: every switch of thought, left to right; `partial`: one at random; `tail`: only those after the right
+    answer first stands; `close`: the thinking is ended there and only the answer written."""
+    keywords: tuple[Annotated[str, Field(pattern=r"\S")], ...] = Field(TRANSITIONS, min_length=1)
+    """Words that open another thought at the start of a paragraph, in any language."""
+    rollouts: int = Field(1, ge=1, le=64)
+    """Rollouts a switch point; their values are averaged, so that one lucky rollout among wrong ones counts little."""
+    gamma: float = Field(0.9, gt=0, lt=1)
+    """What a step more takes off a rollout's value."""
+    temperature: float = Field(0.6, ge=0, le=5)
+    top_p: float = Field(0.95, gt=0, le=1)
+    max_tokens: int = Field(4096, ge=1)
+    """Limit on new tokens of a rollout; one that reaches it is never accepted."""
+    redraws: int = Field(8, ge=0)
+    """How often a rollout's first step is drawn anew where it holds a keyword: not every teacher can be banned one."""
+    max_switches: int = Field(100, ge=1)
+    """Switch points tried a trace and start, at most."""
+    budget_tokens: int = Field(65_536, ge=1)
+    """New tokens of all rollouts of a trace; none is begun once they are spent."""
+    starts: int = Field(1, ge=1, le=64)
+    """Independent searches a trace, of which the best is taken: luck is welcome here, for each result is verified."""
+    controls: float = Field(0.1, ge=0, le=1)
+    """Share of the revised traces on which cheaper ways to a shorter trace get the same tokens, for the report."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from catalog.errors import ConservationError
 from catalog.ids import digest
-from catalog.records import Task, Trace, Verdict
+from catalog.records import Pair, Task, Trace, Verdict
 from catalog.store import Build
 
 DROPPING_STAGES = ("dedup", "decontaminate")
@@ -40,6 +40,8 @@ class TaskAttempts:
     """Sampled traces that were verified right, dropped ones too: a duplicate answer is still an answer."""
     wrong: int
     """Sampled traces that were verified wrong, dropped ones too."""
+    pairs: tuple[Pair, ...] = ()
+    """What revisions of its traces have shown to be better and worse."""
 
 
 class DroppedRows:
@@ -88,6 +90,9 @@ def read_shard(build: Build, part: str, dropped: DroppedRows) -> Iterator[TaskAt
                 f"shard {part}: trace {trace.trace_id} attempts task {trace.task_id}, which the shard does not hold"
             )
         by_task[trace.task_id].append(Attempt(trace, verdicts.get(trace.trace_id)))
+    pairs: dict[str, list[Pair]] = {}
+    for pair in build.read("pairs", part) if build.has("pairs", part) else []:
+        pairs.setdefault(pair.task_id, []).append(pair)
     for task in tasks:
         attempts = by_task.pop(task.task_id, None)  # a task that stands twice in a file counts once
         if attempts is None or task.task_id in dropped:
@@ -99,4 +104,5 @@ def read_shard(build: Build, part: str, dropped: DroppedRows) -> Iterator[TaskAt
             tuple(a for a in attempts if a.trace.trace_id not in dropped),
             sampled.count("correct"),
             sampled.count("wrong"),
+            tuple(pair for pair in pairs.get(task.task_id, ()) if pair.parent not in dropped),
         )

@@ -52,7 +52,12 @@ def values(record: Any, fields: Sequence[pa.Field]) -> dict[str, Any]:
 
 def response(trace: Trace) -> str:
     """Gives a trace as the one text that a student learns to write: the thinking in <think> tags, then the answer."""
-    return f"<think>\n{trace.thinking}\n</think>\n\n{trace.answer}" if trace.thinking else trace.answer
+    return respond(trace.thinking, trace.answer)
+
+
+def respond(thinking: str, answer: str) -> str:
+    """Gives thinking and answer as that text."""
+    return f"<think>\n{thinking}\n</think>\n\n{answer}" if thinking else answer
 
 
 def said(role: str, content: str) -> dict[str, str]:

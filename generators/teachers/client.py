@@ -83,7 +83,7 @@ class CompletionsClient:
         # A greedy answer is the same every time, and vLLM refuses to draw it more than once.
         n = 1 if request.temperature == 0 else request.n
         reply = await self._ask(request, n, request.seed)
-        if request.banned:
+        if request.banned and request.redraw:
             reply = await self._without_banned(request, reply)
         return reply if n == request.n else replace(reply, choices=reply.choices * request.n)
 

@@ -23,6 +23,8 @@ class Request:
     """Strings that end a continuation; the text ends before them."""
     banned: tuple[str, ...] = ()
     """Words that no continuation may contain."""
+    redraw: bool = True
+    """Whether a teacher that cannot keep banned words out draws anew by itself; else its texts may contain them."""
     seed: int = 0
     """In [0, 2**63); the same request to the same idle engine gives the same texts."""
     logprobs: bool = False

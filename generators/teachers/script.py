@@ -40,6 +40,8 @@ _WORDS = (
     "term",
     "first",
 )
+_OPENERS = ("So", "Wait,", "Then", "But", "Now", "Alternatively,", "Hence")
+_SUM = re.compile(r"What is (\d{1,9}) \+ (\d{1,9})\?")
 _TOKEN = re.compile(r"\S+\s*|\s+")
 _CLAUSE = re.compile(r'\{"n_sat": ?\d{1,3}, ?"k": ?(\d{1,2}), ?"clause": ?"([A-Z! &]{1,20000})"\}')
 
@@ -100,6 +102,29 @@ def solved(prompt: str, number: int) -> str:
             assignment = solutions[assignment % len(solutions)]
     digits = f"{assignment:0{k}b}"
     return _shape(prompt, f"Let us try {digits}.\n\nEvery clause has a true literal.", digits)
+
+
+def reasoned(prompt: str, number: int) -> str:
+    """Goes on reasoning about the sum that a prompt asks for, in zero to seven paragraphs of which some switch thought.
+
+    Right in a share RIGHT of cases; one time in sixteen the reasoning never ends. Where the prompt has ended the
+    reasoning itself, only the answer is written. Prompts without a sum are answered like `hashed`.
+    """
+    sums = _SUM.findall(prompt)
+    if not sums:
+        return hashed(prompt, number)
+    bits = _bits(prompt, number)
+    total = int(sums[-1][0]) + int(sums[-1][1])
+    if (bits >> 64) % 1000 >= 1000 * RIGHT:
+        total += 1 + bits % 9
+    words = [_WORDS[(bits >> 4 * i & 15) % len(_WORDS)] for i in range(4)]
+    paragraphs = [f"{_OPENERS[(bits >> 3 * i) % len(_OPENERS)]} {' '.join(words)} {i}." for i in range(bits >> 40 & 7)]
+    if prompt.rfind("<think>") < prompt.rfind("</think>"):
+        return f"The answer is \\boxed{{{total}}}."
+    if bits >> 80 & 15 == 0:
+        return "\n\n".join([*paragraphs, "So it goes on."])
+    end = f"So the sum is {total}.\n</think>\n\nThe answer is \\boxed{{{total}}}."
+    return "\n\n".join([*paragraphs, end])
 
 
 def reply(answer: Answer, request: Request) -> Reply:
@@ -181,5 +206,5 @@ def _solutions(k: int, clauses: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-MODES: Mapping[str, Answer] = {"hash": hashed, "solve": solved}
+MODES: Mapping[str, Answer] = {"hash": hashed, "solve": solved, "reason": reasoned}
 """The ways to answer a prompt that no line matches."""

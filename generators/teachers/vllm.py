@@ -81,6 +81,7 @@ def _command(python: str, model: str, settings: VllmSettings) -> list[str]:
     # Else a model's own defaults, such as a top-k, would add to what a request says.
     command += ["--generation-config", "vllm"]
     command.append("--enable-prefix-caching" if settings.prefix_caching else "--no-enable-prefix-caching")
+    command.append("--enable-prompt-tokens-details")  # how many tokens of a prompt were in the cache
     if settings.revision and not Path(model).is_dir():
         command += ["--revision", settings.revision]
     if settings.tensor_parallel > 1:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from catalog.errors import UserError
 from catalog.ids import digest
 from catalog.manifest import Manifest, library_versions
-from catalog.records import KINDS, Reject
+from catalog.records import KINDS, SCHEMA_VERSION, Reject
 from catalog.store import Build, Store, default_store
 from tests.catalog.sample_build import task, trace, verdict
 
@@ -93,7 +93,7 @@ def test_a_file_carries_its_fields_descriptions_and_schema_version(tmp_path) -> 
         schema = pq.read_schema(f"{build.path}/{kind}/00000.parquet")
         assert schema.names == [field.name for field in fields(record)]
         assert all(field.metadata[b"description"] for field in schema)
-        assert schema.metadata[b"reasonmill.schema_version"] == b"1"
+        assert schema.metadata[b"reasonmill.schema_version"] == str(SCHEMA_VERSION).encode()
 
 
 def test_the_same_rows_are_the_same_bytes(tmp_path) -> None:
