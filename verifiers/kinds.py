@@ -13,11 +13,16 @@ r"""What an answer must be where a task declares its kind, and when two of that 
 | matrix | the same cells, of LaTeX or nested brackets | a tuple |
 """
 
+import re
 from dataclasses import replace
 
+from verifiers import notation
 from verifiers.numbers import Number
 from verifiers.plain import Row, Term, Value
 from verifiers.written import Written
+
+_COMMANDS = re.compile(notation.TEXT_COMMANDS + r"\s*\{[^{}]*\}|\\[A-Za-z]+")
+_LETTERS = re.compile(r"[A-Za-z]")
 
 ALL = (
     "integer",
@@ -43,6 +48,8 @@ def shaped(kind: str, given: Written) -> Value | str:
             value = _single(value)
             if isinstance(value, Row) or (isinstance(value, Term) and _is_relation(value.text)):
                 return f"not one {'expression' if kind == 'expression' else 'number'}"
+            if isinstance(value, Term) and kind != "expression" and _variables(value.text):
+                return "not a number"
             if isinstance(value, Number) and kind == "integer" and (value.value.denominator != 1):
                 return "not an integer"
             if isinstance(value, Number) and kind == "percentage":
@@ -61,6 +68,11 @@ def shaped(kind: str, given: Written) -> Value | str:
         case "matrix":
             return _matrix(value)
     raise ValueError(f"{kind} has no value")
+
+
+def _variables(text: str) -> bool:
+    """Tells whether letters stand in a text that can only be variables: none of a command, e or i."""
+    return any(name not in "ei" for name in _LETTERS.findall(_COMMANDS.sub(" ", text)))
 
 
 def _single(value: Value) -> Value:
