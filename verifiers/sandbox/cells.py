@@ -7,13 +7,13 @@ import os
 import signal
 from typing import Any
 
-from verifiers.sandbox.channel import Channel
+from verifiers.sandbox.channel import ChildEnd
 from verifiers.sandbox.program import attempt, compiled
 
 VALUE_CHARS = 100_000
 
 
-def main(payload: dict[str, Any], channel: Channel, fds: list[int]) -> None:
+def main(payload: dict[str, Any], channel: ChildEnd, fds: list[int]) -> None:
     """Entry of a session. Each frame is {"cell", "code"}, with the cell's stdout and stderr as descriptors beside it;
     the answer is {"cell", "status", "error", "value"}. Ends when the host closes the channel.
     """

@@ -4,6 +4,7 @@ Both ends of the sandbox use it. Our end trusts nothing that arrives: lengths ar
 sends along are dropped by the kernel, and a frame that stops half-way costs no more than the time that was given.
 """
 
+import os
 import select
 import socket
 import time
@@ -95,6 +96,50 @@ class Channel:
         if not data:
             raise EOFError
         self._arrived += data
+
+
+class ChildEnd:
+    """The program's end, for entries. Plain reads and writes until a frame is waited for that descriptors may ride on:
+    a socket object of Python's touches so much memory that each fork would copy half a megabyte for it.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._channel: Channel | None = None
+
+    def first(self) -> bytes:
+        """Waits for the first frame; EOFError where the other end has closed."""
+        return self._exactly(int.from_bytes(self._exactly(_HEADER), "big"))
+
+    def send_bytes(self, data: bytes) -> None:
+        if self._channel is not None:
+            return self._channel.send_bytes(data)
+        rest = len(data).to_bytes(_HEADER, "big") + data
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
+
+    def recv_bytes(self, limit: int = MAX_FRAME) -> bytes:
+        """Waits for a frame; raises as Channel does."""
+        return self._whole().recv_bytes(limit)
+
+    def received_fds(self) -> list[int]:
+        """Gives the descriptors that rode on frames since the last call."""
+        return self._whole().received_fds()
+
+    def _whole(self) -> Channel:
+        if self._channel is None:
+            end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, self._fd)
+            self._channel = Channel(end, take_fds=True)
+        return self._channel
+
+    def _exactly(self, size: int) -> bytes:
+        found = b""
+        while len(found) < size:
+            part = os.read(self._fd, size - len(found))
+            if not part:
+                raise EOFError
+            found += part
+        return found
 
 
 def ready(end: socket.socket, event: int, until: float | None) -> bool:

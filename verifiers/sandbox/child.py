@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from verifiers.sandbox import program
-from verifiers.sandbox.channel import Channel
+from verifiers.sandbox.channel import Channel, ChildEnd
 from verifiers.sandbox.confine import Prepared, confine
+from verifiers.sandbox.outcome import Limits
 
 FIRST_FD = 4
 """In a child: 0 stdin, 1 stdout, 2 stderr, 3 its channel, then those that the caller gave."""
@@ -19,10 +20,10 @@ _OPEN_MAX = os.sysconf("SC_OPEN_MAX")
 _LAST_FD = _OPEN_MAX if _OPEN_MAX > 0 else 1 << 16
 _REHEARSALS = 20
 
-Entry = Callable[[dict[str, Any], Channel, list[int]], None]
+Entry = Callable[[dict[str, Any], ChildEnd, list[int]], None]
 
 
-def become(entry: Entry, fds: list[int], limits: dict[str, float], prepared: Prepared, scratch: str) -> NoReturn:
+def become(entry: Entry, fds: list[int], limits: Limits, prepared: Prepared, scratch: str) -> NoReturn:
     """Arranges its descriptors, confines itself, reads what it is to do and does it."""
     code = 70
     try:
@@ -33,8 +34,8 @@ def become(entry: Entry, fds: list[int], limits: dict[str, float], prepared: Pre
             os.dup2(fd, target)
         confine(limits, prepared, scratch)
         os.closerange(len(order), _LAST_FD)
-        channel = _channel(3)
-        payload = json.loads(channel.recv_bytes())
+        channel = ChildEnd(3)
+        payload = json.loads(channel.first())
         gc.enable()
         entry(payload, channel, list(range(FIRST_FD, len(order))))
         code = 0
@@ -53,13 +54,8 @@ def rehearse() -> None:
     for code in ("", "print()", "raise ValueError") * _REHEARSALS:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            host = Channel(ours)
+            host, channel = Channel(ours), ChildEnd(theirs.fileno())
             host.send_bytes(json.dumps({"code": code}).encode())
-            channel = Channel(theirs, take_fds=True)
-            program.main(json.loads(channel.recv_bytes()), channel, [])
+            program.main(json.loads(channel.first()), channel, [])
             host.recv_bytes()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _channel(fd: int) -> Channel:
-    return Channel(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd), take_fds=True)

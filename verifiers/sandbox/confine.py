@@ -11,6 +11,7 @@ import signal
 from dataclasses import dataclass
 
 from verifiers.sandbox import landlock, linux, seccomp
+from verifiers.sandbox.outcome import Limits
 from verifiers.sandbox.root import DEVICES, SCRATCH, SCRATCH_PARENT
 
 _INODES = 4096
@@ -64,22 +65,22 @@ def prepare(layers: Layers, base_bytes: int) -> Prepared:
     return Prepared(layers, base_bytes, hard, rules)
 
 
-def confine(limits: dict[str, float], prepared: Prepared, scratch: str) -> None:
+def confine(limits: Limits, prepared: Prepared, scratch: str) -> None:
     """Confines this process, a fresh fork of the zygote; descriptors stay open. Raises OSError: then stop."""
     layers = prepared.layers
     if layers.namespaces:
         linux.unshare(linux.CLONE_NEWNS)
-        options = f"size={int(limits['scratch_mb'] * 1024)}k,nr_inodes={_INODES},mode=700"
+        options = f"size={int(limits.scratch_mb * 1024)}k,nr_inodes={_INODES},mode=700"
         linux.mount("tmpfs", _FOLDER, "tmpfs", _MOUNT, options)
     else:
         os.setsid()
         os.mkdir(scratch, 0o700)
         os.environ.update(HOME=scratch, TMPDIR=scratch)
     os.chdir(scratch)
-    _limit(prepared, resource.RLIMIT_AS, prepared.base_bytes + int(limits["memory_mb"] * 2**20))
+    _limit(prepared, resource.RLIMIT_AS, prepared.base_bytes + int(limits.memory_mb * 2**20))
     # soft is hard: pid 1 would ignore the soft one's signal
-    _limit(prepared, resource.RLIMIT_CPU, math.ceil(limits["cpu_s"]))
-    _limit(prepared, resource.RLIMIT_FSIZE, int(limits["file_mb"] * 2**20))
+    _limit(prepared, resource.RLIMIT_CPU, math.ceil(limits.cpu_s))
+    _limit(prepared, resource.RLIMIT_FSIZE, int(limits.file_mb * 2**20))
     if layers.namespaces:
         _limit(prepared, resource.RLIMIT_NPROC, _THREADS)
     if layers.landlock:

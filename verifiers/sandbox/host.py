@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 from catalog.errors import UserError
@@ -21,6 +20,7 @@ from verifiers.sandbox import root
 from verifiers.sandbox.channel import Channel, ready
 from verifiers.sandbox.outcome import Limits
 from verifiers.sandbox.reading import read
+from verifiers.sandbox.request import Request
 from verifiers.sandbox.root import view
 
 LEVELS = ("limits", "filters", "namespaces")
@@ -81,9 +81,10 @@ class Zygote:
     def __init__(self, preload: Sequence[str], entries: Sequence[str], highest: str = "namespaces") -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.owner = os.getpid()
+        self._entries = [*BUILT_IN, *entries]
         for way in ways(highest):
             try:
-                self._launch(way, list(preload), [*BUILT_IN, *entries])
+                self._launch(way, list(preload), self._entries)
             except Gone as error:
                 self.close()
                 _failed[way] = str(error)
@@ -151,7 +152,7 @@ class Zygote:
         """Starts a run that lives `seconds` at most; raises Gone."""
         channel, their_channel = socket.socketpair()
         status, their_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        request = {"entry": entry, "limits": asdict(limits), "seconds": seconds}
+        request = Request(self._entries.index(entry), seconds, limits)
         run = Run(Channel(channel), status, seconds, streams)
         message = json.dumps(payload).encode()
         ahead = len(message) <= _AHEAD_BYTES
@@ -160,7 +161,7 @@ class Zygote:
                 run.send_bytes(message)
             with their_channel, their_status:
                 fds = [their_status.fileno(), their_channel.fileno(), *streams.fds()]
-                socket.send_fds(self._control, [json.dumps(request).encode()], fds)
+                socket.send_fds(self._control, [request.written()], fds)
             status.settimeout(START_S)
             told = json.loads(status.recv(1 << 16) or b'{"failed": "the zygote has ended"}')
         except OSError as error:

@@ -15,16 +15,17 @@ from contextlib import suppress
 from types import CodeType
 from typing import Any
 
-from verifiers.sandbox.channel import Channel
+from verifiers.sandbox.channel import ChildEnd
 
 FILE = "<program>"
 MEMORY = b'{"status": "memory", "error": "MemoryError"}'
 """Made beforehand: where memory has ended, nothing may be made any more."""
 
+_OK = b'{"status": "ok", "error": null}'
 _ERROR_CHARS = 1000
 
 
-def main(payload: dict[str, Any], channel: Channel, fds: list[int]) -> None:
+def main(payload: dict[str, Any], channel: ChildEnd, fds: list[int]) -> None:
     """Entry of `Sandbox.run`. `payload`: {"code"}; answers {"status", "error"}."""
     scope: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -53,7 +54,7 @@ def attempt(work: Callable[[], None]) -> bytes:
         return MEMORY
     except SystemExit as stop:
         if stop.code is None or stop.code == 0:
-            return json.dumps({"status": "ok", "error": None}).encode()
+            return _OK
         if not isinstance(stop.code, int):
             _say(f"{stop.code}\n")
         return _exception(stop)
@@ -63,7 +64,7 @@ def attempt(work: Callable[[], None]) -> bytes:
     except BaseException as error:
         _say(_trace(error))
         return _exception(error)
-    return json.dumps({"status": "ok", "error": None}).encode()
+    return _OK
 
 
 def _exception(error: BaseException) -> bytes:

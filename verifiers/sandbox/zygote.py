@@ -17,6 +17,7 @@ import select
 import shutil
 import signal
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,23 +26,26 @@ from typing import Any
 from verifiers.sandbox import landlock, linux, seccomp
 from verifiers.sandbox.child import Entry, become, rehearse
 from verifiers.sandbox.confine import Layers, Prepared, prepare, scratch_folder
+from verifiers.sandbox.request import Request
 from verifiers.sandbox.root import SCRATCH
 
 REQUEST_BYTES = 1 << 16
 MAX_FDS = 32
+_RIGHTS_BYTES = socket.CMSG_LEN(4 * MAX_FDS)
 DYING_S = 1.0
 """How long a run that seems to be dying may take to be dead, on the busiest machine, before it is killed."""
 
 LATE_S = 2.0
 """How long past its time a run may live that the host has forgotten."""
 
+_LOOK = os.WEXITED | os.WNOHANG | os.WNOWAIT
 _MADV_COLLAPSE, _HUGE = 25, 2 << 20
 
 
 class _Run:
     __slots__ = ("ends_at", "killed", "number", "pid", "pidfd", "status")
 
-    def __init__(self, number: int, pid: int, status: socket.socket, ends_at: float) -> None:
+    def __init__(self, number: int, pid: int, status: int, ends_at: float) -> None:
         self.number, self.pid, self.status, self.ends_at = number, pid, status, ends_at
         self.pidfd = os.pidfd_open(pid)
         self.killed = False
@@ -66,7 +70,7 @@ def main(control: socket.socket, config: dict[str, Any]) -> None:
         control.send(json.dumps({"failed": f"{way}: {error}"}).encode())
         return
     try:
-        table = _import(config["preload"], config["entries"])
+        entries = _import(config["preload"], config["entries"])
     except (ImportError, AttributeError) as error:
         control.send(json.dumps({"absent": str(error)}).encode())
         return
@@ -75,6 +79,8 @@ def main(control: socket.socket, config: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     linux.become_subreaper()
     rehearse()
+    for name in dict.fromkeys(entry.partition(":")[0] for entry in config["entries"]):
+        getattr(sys.modules[name], "rehearse", int)()  # an entry's own way, where its module has one
     random.seed(0)
     _settle(config["proc"])
     base_bytes = int(_own("statm", config["proc"]).split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -85,17 +91,17 @@ def main(control: socket.socket, config: dict[str, Any]) -> None:
         control.send(json.dumps({"failed": f"{way}: {error}"}).encode())
         return
     control.send(json.dumps({"ready": True, "landlock": layers.landlock, "user": os.getuid()}).encode())
-    _serve(control, config, prepared, table)
+    _serve(control, config, prepared, entries)
 
 
-def _import(preload: Sequence[str], entries: Sequence[str]) -> dict[str, Entry]:
+def _import(preload: Sequence[str], entries: Sequence[str]) -> list[Entry]:
     for name in preload:
         importlib.import_module(name)
-    table = {}
+    found = []
     for entry in entries:
         module, _, function = entry.partition(":")
-        table[entry] = getattr(importlib.import_module(module), function)
-    return table
+        found.append(getattr(importlib.import_module(module), function))
+    return found
 
 
 def _own(name: str, proc: int) -> str:
@@ -123,7 +129,7 @@ def _settle(proc: int) -> None:
             linux.libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(_HUGE), _MADV_COLLAPSE)
 
 
-def _serve(control: socket.socket, config: dict[str, Any], prepared: Prepared, table: dict[str, Entry]) -> None:
+def _serve(control: socket.socket, config: dict[str, Any], prepared: Prepared, entries: Sequence[Entry]) -> None:
     own = os.pidfd_open(os.getpid())
     layers, scratch = prepared.layers, config["scratch"]
     runs: dict[int, _Run] = {}  # by the descriptors that are waited for: a run's status, and its process
@@ -136,18 +142,19 @@ def _serve(control: socket.socket, config: dict[str, Any], prepared: Prepared, t
             if fd == config["owner"]:
                 return _end_all(runs)
             if fd == control.fileno():
-                message, fds, _, _ = socket.recv_fds(control, REQUEST_BYTES, MAX_FDS)
+                message, rights, _, _ = control.recvmsg(REQUEST_BYTES, _RIGHTS_BYTES)
                 if not message:
                     return _end_all(runs)
                 numbers += 1
-                run = _start(json.loads(message), fds, numbers, scratch, prepared, table, own)
+                fds = [fd for _, _, data in rights for fd in memoryview(data).cast("i")]
+                run = _start(Request.read(message), fds, numbers, scratch, prepared, entries, own)
                 if run is not None:
-                    for part in (run.status.fileno(), run.pidfd):
+                    for part in (run.status, run.pidfd):
                         runs[part] = run
                         waiting.register(part, select.EPOLLIN)
             elif (found := runs.get(fd)) is not None:
                 if fd == found.pidfd:
-                    for part in (found.status.fileno(), found.pidfd):
+                    for part in (found.status, found.pidfd):
                         if runs.pop(part, None):
                             waiting.unregister(part)
                     _reap(found, layers, scratch, runs)
@@ -161,15 +168,15 @@ def _serve(control: socket.socket, config: dict[str, Any], prepared: Prepared, t
 
 
 def _start(
-    request: dict[str, Any],
+    request: Request,
     fds: list[int],
     number: int,
     scratch: str,
     prepared: Prepared,
-    table: dict[str, Entry],
+    entries: Sequence[Entry],
     own: int,
 ) -> _Run | None:
-    status = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fds[0])
+    status = fds[0]
     try:
         if prepared.layers.namespaces:
             linux.setns(own, linux.CLONE_NEWPID)  # back to our own, or a second unshare is refused
@@ -177,16 +184,16 @@ def _start(
         pid = linux.fork()
         if pid == 0:
             folder = scratch_folder(prepared.layers, scratch, number)
-            become(table[request["entry"]], fds[1:], request["limits"], prepared, folder)
-        run = _Run(number, pid, status, time.monotonic() + request["seconds"] + LATE_S)
-        status.send(b'{"begun": true}')
+            become(entries[request.entry], fds[1:], request.limits, prepared, folder)
+        run = _Run(number, pid, status, time.monotonic() + request.seconds + LATE_S)
+        os.write(status, b'{"begun": true}')
         return run
     except BrokenPipeError:  # the host is gone already; the run's time ends it
         return run
-    except (OSError, KeyError) as error:
+    except OSError as error:
         with suppress(OSError):
-            status.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
-        status.close()
+            os.write(status, json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
+        os.close(status)
         return None
     finally:
         for fd in fds[1:]:
@@ -196,7 +203,7 @@ def _start(
 def _obey(run: _Run, layers: Layers) -> bool:
     """Does what the host says; False where it will say no more."""
     try:
-        word = run.status.recv(1)
+        word = os.read(run.status, 1)
     except OSError:
         word = b""
     if word == b"i":
@@ -211,19 +218,13 @@ def _obey(run: _Run, layers: Layers) -> bool:
 
 
 def _kill(run: _Run, layers: Layers) -> None:
-    if not _over(run.pidfd):
+    if os.waitid(os.P_PIDFD, run.pidfd, _LOOK) is None:
         run.killed = True
     with suppress(ProcessLookupError):
         if not layers.namespaces:  # with them, the kernel kills all that the first process of a namespace has made
             os.killpg(run.pid, signal.SIGKILL)
     with suppress(ProcessLookupError):
         signal.pidfd_send_signal(run.pidfd, signal.SIGKILL)
-
-
-def _over(pidfd: int) -> bool:
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _reap(run: _Run, layers: Layers, scratch: str, others: dict[int, _Run]) -> None:
@@ -236,14 +237,10 @@ def _reap(run: _Run, layers: Layers, scratch: str, others: dict[int, _Run]) -> N
         if not layers.seccomp:
             _kill_orphans({other.pid for other in others.values()})
         shutil.rmtree(f"{scratch}/{run.number}", ignore_errors=True)
-    report = {
-        "exit": os.waitstatus_to_exitcode(status),
-        "cpu_s": usage.ru_utime + usage.ru_stime,
-        "killed": run.killed,
-    }
+    code, cpu_s = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
     with suppress(OSError):
-        run.status.send(json.dumps(report).encode())
-    run.status.close()
+        os.write(run.status, b'{"exit": %d, "cpu_s": %f, "killed": %d}' % (code, cpu_s, run.killed))
+    os.close(run.status)
 
 
 def _kill_orphans(known: set[int]) -> None:

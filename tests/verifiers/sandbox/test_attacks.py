@@ -1,4 +1,4 @@
-"""Every attack of attacks.toml, run for real: nothing gets out, and the sandbox works afterwards."""
+"""Every attack of attacks.toml, run for real at each level that holds it: nothing gets out, the sandbox goes on."""
 
 import tomllib
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from verifiers.sandbox import Limits, Sandbox, level
+from verifiers.sandbox import Limits, Sandbox
+from verifiers.sandbox.host import LEVELS
 
 ATTACKS: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("attacks.toml").read_text())["attack"]
 DOCUMENT = Path(__file__).parents[3] / "docs" / "security.md"
@@ -15,15 +16,27 @@ LIMITS = Limits(memory_mb=512, cpu_s=10, file_mb=4, scratch_mb=16)
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    if level() != "namespaces":
-        pytest.skip(f"this machine reaches {level()}, the attacks are for namespaces")
-    with Sandbox(LIMITS, preload=(), level="namespaces") as box:
+def box(level: str) -> Iterator[Sandbox]:
+    with Sandbox(LIMITS, preload=(), level=level, highest=level) as box:
         yield box
 
 
+def held_at(attack: dict[str, Any]) -> list[str]:
+    """The levels of the sandbox that hold an attack."""
+    return list(LEVELS[LEVELS.index(attack.get("level", "filters")) :])
+
+
 @pytest.mark.xdist_group("attacks")
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack["name"])
+@pytest.mark.parametrize(
+    ("level", "attack"),
+    [
+        pytest.param(level, attack, id=f"{level}-{attack['name']}")
+        for level in LEVELS
+        for attack in ATTACKS
+        if level in held_at(attack)
+    ],
+    indirect=["level"],
+)
 def test_an_attack_is_contained(attack: dict[str, Any], box: Sandbox) -> None:
     outcome = box.run(attack["program"], deadline_s=2)
     assert outcome.status in attack.get("status", ["ok"]), outcome
@@ -34,7 +47,9 @@ def test_an_attack_is_contained(attack: dict[str, Any], box: Sandbox) -> None:
     assert box.run("print(6 * 7)").stdout == "42\n"
 
 
-def test_the_table_of_attacks_names_each_one() -> None:
-    rows = [line.split("|")[1].strip() for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
-    assert [attack["name"] for attack in ATTACKS] == [row for row in rows if row in {a["name"] for a in ATTACKS}]
+def test_the_table_of_attacks_names_each_one_with_its_lowest_level() -> None:
+    lines = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.split("|")] for line in lines]
+    claimed = [[attack["name"], attack["layer"], attack.get("level", "filters")] for attack in ATTACKS]
+    assert claimed == [row[1:4] for row in rows if row[1] in {attack["name"] for attack in ATTACKS}]
     assert len(ATTACKS) >= 40

@@ -27,7 +27,7 @@ def test_nothing_is_left_of_runs_that_are_killed_at_their_deadline(box: Sandbox)
         outcomes = list(threads.map(lambda code: box.run(f"open('left', 'w')\n{code}", deadline_s=0.02), hangs))
     assert {outcome.status for outcome in outcomes} == {"timeout"}
     assert tree(box) == warm
-    for _ in range(100):  # the warm process closes a run's status after it has told it, that of the first run, too
+    for _ in range(100):  # the warm process closes a run's status after it has told its end: here, and before the start
         if descriptors(ours) <= before[0]:
             break
         time.sleep(0.05)
