@@ -111,7 +111,7 @@ class Reject:
     """A row that a stage dropped, with the stage, the reason and the evidence."""
 
     row_id: Annotated[str, "id of the dropped task or trace; for input that never became one, file and line"]
-    row_kind: Annotated[str, "what was dropped: input, task, sample, trace or revision"]
+    row_kind: Annotated[str, "what was dropped: input, task, sample, trace, revision or hinting"]
     stage: Annotated[str, "the stage that dropped it"]
     reason: Annotated[str, "a short name for why, the same for all rows dropped for the same cause"]
     detail: Annotated[str, "one line for a person"]
@@ -172,12 +172,69 @@ class Pair:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Hinting:
+    """What the stage `hint` made of one trace, or of one task that was asked for code."""
+
+    subject: Annotated[str, "the trace that was to get hints, or the task that was asked for code"]
+    task_id: Annotated[str, "its task"]
+    parent: Annotated[str | None, "the trace; none where a task was asked for code from the start"]
+    strategy: Annotated[str, "engineered (hints at detected positions of a trace) or prompt (code asked for)"]
+    trace_id: Annotated[str | None, "the hinted trace that was kept; none where nothing was better"]
+    reason: Annotated[str, "improved, rescued, prompted, or why not: no_position, nothing_better, refused, ..."]
+    tokens_before: Annotated[int | None, "tokens of the parent"]
+    tokens_after: Annotated[int | None, "tokens of the hinted trace; the parent's where there is none"]
+    counts: Annotated[JsonText, "positions, continuations, runs of code and controls, as a JSON object"]
+    teacher: Annotated[str, "the teacher's name in the recipe"]
+    revision: Annotated[str, "the teacher's model and revision"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One code block that ran in a trace; positions are characters of its thinking, or of its answer without one."""
+
+    trace_id: Annotated[str, "the trace"]
+    task_id: Annotated[str, "its task"]
+    number: Annotated[int, "its place among the trace's calls, from 0"]
+    code: Annotated[str, "the code"]
+    output: Annotated[str, "what the trace shows of its output, without the fences"]
+    status: Annotated[str, "ok, exception, timeout, memory, crash or output (it printed too much)"]
+    ms: Annotated[float, "milliseconds it ran"]
+    tokens: Annotated[int, "tokens of its output block"]
+    kind: Annotated[str, "calculation (its result was not in the text before) or verification"]
+    start: Annotated[int, "character at which its output block begins"]
+    end: Annotated[int, "character behind its output block"]
+    lost: Annotated[bool, "whether the names of the code before it were gone"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hint:
+    """One text that was put into a trace; positions as for tool calls."""
+
+    trace_id: Annotated[str, "the trace"]
+    task_id: Annotated[str, "its task"]
+    kind: Annotated[str, "opening, compute, check or trust"]
+    start: Annotated[int, "its first character"]
+    end: Annotated[int, "the character behind it"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reward:
+    """What a trace that may run code is worth to reinforcement learning: R = R_answer + weight R_code (CoRT, eq. 3)."""
+
+    trace_id: Annotated[str, "the trace"]
+    task_id: Annotated[str, "its task"]
+    answer: Annotated[float, "R_answer: 1 for a correct answer, 0 for a wrong one"]
+    code: Annotated[float, "R_code: -1 where code ran and every run failed, else 0"]
+    reward: Annotated[float, "their sum, the code's part weighted"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class StageCount:
     """The ledger's line: what went into a stage for one shard and what came of it."""
 
     stage: Annotated[str, "the stage"]
     shard: Annotated[int, "the shard; -1 for a stage that looks at the whole build"]
-    unit: Annotated[str, "what is counted: input, task, sample, trace or revision"]
+    unit: Annotated[str, "what is counted: input, task, sample, trace, revision or hinting"]
     rows_in: Annotated[int, "rows that entered"]
     rows_out: Annotated[int, "rows that left"]
     rejects: Annotated[int, "rows that were dropped, each with a reject"]
@@ -187,7 +244,10 @@ class StageCount:
     seconds: Annotated[float, "wall time of the stage on this shard"]
 
 
-Record = Task | Completion | Trace | Verdict | Reject | Revision | Pair | StageCount
+Made = Revision | Pair | Hinting | ToolCall | Hint | Reward
+"""What stages keep beside the traces that they make of others."""
+
+Record = Task | Completion | Trace | Verdict | Reject | Made | StageCount
 
 KINDS: dict[str, type] = {
     "tasks": Task,
@@ -196,6 +256,10 @@ KINDS: dict[str, type] = {
     "rejects": Reject,
     "revisions": Revision,
     "pairs": Pair,
+    "hintings": Hinting,
+    "tool_calls": ToolCall,
+    "hints": Hint,
+    "rewards": Reward,
     "stages": StageCount,
     "completions": Completion,
 }

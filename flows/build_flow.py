@@ -50,6 +50,8 @@ def build_flow(recipe: str, store: str, overrides: tuple[str, ...] = (), fresh: 
     opened = Store.open(store)
     with open_session(resolved, opened, fresh) as session:
         session.run(_prefect_runner)
+        if resolved.recipe.hint is not None:
+            _step("rft", session.filter_hinted)
         _step("dedup", session.dedup)
         _step("audit", session.audit)
         _step("export", session.export)

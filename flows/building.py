@@ -37,6 +37,7 @@ def _plainly(resolved: Resolved, where: str, fresh: bool) -> report.Summary:
     store = Store.open(where)
     with open_session(resolved, store, fresh) as session:
         session.run(driver.run_shards)
+        session.filter_hinted()
         session.dedup()
         session.audit()
         session.export()
@@ -66,6 +67,7 @@ def _plan(resolved: Resolved, where: str) -> dict[str, object]:
         "stages": [
             *("tasks", "sample", "verify"),
             *(("revise", "verify") if resolved.recipe.revise else ()),
+            *(("hint", "verify", "rft") if resolved.recipe.hint else ()),
             *("dedup", "audit", "export"),
         ],
     }

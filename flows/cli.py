@@ -198,6 +198,30 @@ def revise(
 
 
 @app.command()
+def hint(
+    file: FileArgument,
+    out: OutOption,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Who goes on: embedded, the URL of an endpoint (up to /v1), or a teacher of --recipe."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model's name at the endpoint, or an embedded one's.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="prompt, engineered or both.")] = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe with teachers and [hint].")] = None,
+    columns: Annotated[
+        list[str], typer.Option("--column", metavar="NAME=COLUMN", help="Where a column is named otherwise.")
+    ] = [],
+    store: StoreOption = None,
+    overrides: SetOption = [],
+    as_json: JsonOption = False,
+) -> None:
+    """Lets traces use a code interpreter where that is right and cheaper: columns as for revise."""
+    from flows import hinting_files
+
+    hinting_files.hint(file, out, teacher, model, strategy, recipe, columns, store, tuple(overrides), as_json)
+
+
+@app.command()
 def dedup(
     file: FileArgument,
     out: OutOption,

@@ -14,9 +14,12 @@ from catalog.errors import Stopped, UserError
 from catalog.records import Reject, StageCount, Task, Trace, Verdict
 from catalog.store import Build
 from flows.electing import with_references
+from flows.hinting import hint_shard, hinted_traces
 from flows.loading import Resolved
 from flows.revising import revise_shard
 from flows.workbench import Workbench
+from generators.cort.rft import over_difficulty, rft
+from generators.settings import HintSettings
 from verifiers.judge import Item
 from verifiers.verdict import Judgement
 
@@ -189,10 +192,15 @@ def run_shard(bench: Workbench, build: Build, shard: int) -> ShardResult:
         )
         build.write("revisions", part, revised.revisions)
         build.write("pairs", part, revised.pairs)
-        order = {task.task_id: number for number, task in enumerate(tasks)}
-        traces = sorted(traces + revised.traces, key=lambda trace: order[trace.task_id])
-        verdicts = verdicts + again
+        traces, verdicts = _by_task(tasks, traces + revised.traces), verdicts + again
         rejects, causes = rejects + revised.rejects, causes + revised.causes
+    if bench.kit is not None and not bench.stopped:
+        hinted = hint_shard(bench, shard, tasks, traces, verdicts)
+        for kind in ("hintings", "tool_calls", "hints", "rewards"):
+            build.write(kind, part, getattr(hinted, kind))
+        counts += hinted.counts
+        traces, verdicts = _by_task(tasks, traces + hinted.traces), verdicts + hinted.verdicts
+        rejects, causes = rejects + hinted.rejects, causes + hinted.causes
     build.write("traces", part, traces)
     build.write("verdicts", part, verdicts)
     build.write("rejects", part, rejects)
@@ -201,7 +209,13 @@ def run_shard(bench: Workbench, build: Build, shard: int) -> ShardResult:
         build.write("stages", part, counts)
     if any(count.stage == "verify" and count.pending for count in counts):
         causes.append("a verifier had no worker to run on")
-    return ShardResult(shard, pending, tuple(causes))
+    return ShardResult(shard, pending, tuple(sorted(set(causes))))
+
+
+def _by_task(tasks: Sequence[Task], traces: Sequence[Trace]) -> list[Trace]:
+    """Gives traces in the order of their tasks: stages over the whole build read them task by task."""
+    order = {task.task_id: number for number, task in enumerate(tasks)}
+    return sorted(traces, key=lambda trace: order[trace.task_id])
 
 
 def judge(bench: Workbench, tasks: Sequence[Task], traces: Sequence[Trace]) -> list[Verdict]:
@@ -278,3 +292,33 @@ def drop_duplicates(resolved: Resolved, build: Build) -> None:
     if rejects:
         build.write("rejects", f"dedup-{part:05d}", rejects)
     build.write("stages", "dedup", counts)
+
+
+def drop_unfit(settings: HintSettings, build: Build) -> None:
+    """Writes a reject for every right trace with code that is not fit to train on (CoRT's filter); rows stay."""
+    if build.has("stages", "rft"):
+        return
+    started = time.monotonic()
+    rejects: list[Reject] = []
+    kept: list[tuple[str, float | None]] = []
+    seen = 0
+    for part in build.parts("hintings"):
+        of_shard = hinted_traces(build, part)
+        found = rft(of_shard)
+        seen += len(of_shard)
+        rejects += found.rejects
+        level = {task.task_id: task.difficulty for task, _ in of_shard}
+        kept += [(one.hinted.trace.trace_id, level[one.hinted.trace.task_id]) for one in found.kept]
+    rejects += over_difficulty(kept, settings.per_difficulty)
+    for number in range(0, len(rejects), REJECTS_PER_PART):
+        build.write("rejects", f"rft-{number // REJECTS_PER_PART:05d}", rejects[number : number + REJECTS_PER_PART])
+    counted = ledger.count(
+        "rft",
+        -1,
+        "trace",
+        rows_in=seen,
+        rows_out=seen - len(rejects),
+        rejects=len(rejects),
+        seconds=time.monotonic() - started,
+    )
+    build.write("stages", "rft", [counted])

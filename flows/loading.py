@@ -53,8 +53,9 @@ def identity(recipe: Recipe) -> dict[str, Any]:
         for name, teacher in values["teachers"].items()
         if name in recipe.in_use
     }
-    if recipe.revise is None:
-        del values["revise"]  # builds of recipes without the stage keep their identity
+    for stage in ("revise", "hint"):
+        if values[stage] is None:
+            del values[stage]  # builds of recipes without it keep their identity
     return values
 
 

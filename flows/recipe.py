@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from catalog.settings import ExportSettings
 from dedup.settings import DedupSettings
-from generators.settings import ProblemsSettings, ReviseSettings, SampleSettings, TaskSettings
+from generators.settings import HintSettings, ProblemsSettings, ReviseSettings, SampleSettings, TaskSettings
 from generators.teachers.settings import TeacherSettings
 from trainers.settings import TrainSettings
 
@@ -65,6 +65,7 @@ class Recipe(BaseModel):
     sample: SampleSettings
     verify: VerifySettings = VerifySettings()
     revise: ReviseSettings | None = None
+    hint: HintSettings | None = None
     dedup: DedupSettings = DedupSettings()
     export: ExportSettings = ExportSettings()
     train: TrainSettings | None = None
@@ -73,7 +74,7 @@ class Recipe(BaseModel):
     @property
     def in_use(self) -> set[str]:
         """Names of the teachers that the stages ask."""
-        return {self.sample.teacher} | ({self.revise.teacher} if self.revise else set())
+        return {stage.teacher for stage in (self.sample, self.revise, self.hint) if stage is not None}
 
     @model_validator(mode="after")
     def _votes_have_voters(self) -> "Recipe":
@@ -83,11 +84,10 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _teachers_exist(self) -> "Recipe":
-        for stage in (self.sample, self.revise):
+        for section, stage in (("sample", self.sample), ("revise", self.revise), ("hint", self.hint)):
             if stage is not None and stage.teacher not in self.teachers:
                 near = difflib.get_close_matches(stage.teacher, self.teachers, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"the recipe has {', '.join(sorted(self.teachers))}"
-                section = "sample" if stage is self.sample else "revise"
                 raise ValueError(
                     f"{section}.teacher names {stage.teacher!r}, which is no teacher of this recipe: {hint}"
                 )

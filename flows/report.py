@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.store import Build
-from flows import revision_report
+from flows import hint_report, revision_report
 
-_ORDER = {"tasks": 0, "sample": 1, "verify": 2, "revise": 3, "dedup": 4}
+_ORDER = {"tasks": 0, "sample": 1, "verify": 2, "revise": 3, "hint": 4, "rft": 5, "dedup": 6}
 """Stages as they follow each other; exports come last."""
 
 
@@ -40,6 +40,8 @@ class Summary:
     """Rows a profile and split."""
     revisions: dict[str, Any] | None = None
     """What the stage `revise` came to (see flows.revision_report); None for a recipe without it."""
+    hintings: dict[str, Any] | None = None
+    """What the stage `hint` came to (see flows.hint_report); None for a recipe without it."""
 
 
 def summarise(build: Build) -> Summary:
@@ -72,6 +74,7 @@ def summarise(build: Build) -> Summary:
         dataset=f"{build.path}/dataset",
         rows=dict(manifest.exports) if manifest else {},
         revisions=_revisions(build),
+        hintings=_hintings(build),
     )
 
 
@@ -79,6 +82,12 @@ def _revisions(build: Build) -> dict[str, Any] | None:
     if not build.parts("revisions"):
         return None
     return revision_report.report(build.iter_rows("revisions")).as_dict()
+
+
+def _hintings(build: Build) -> dict[str, Any] | None:
+    if not build.parts("hintings"):
+        return None
+    return hint_report.report(build.iter_rows("hintings")).as_dict()
 
 
 def from_dict(values: dict[str, Any]) -> Summary:
@@ -106,7 +115,7 @@ def as_markdown(summary: Summary) -> str:
     lines += ["| " + " | ".join(_HEADS) + " |", "|---" * len(_HEADS) + "|"]
     lines += ["| " + " | ".join(cells) + " |" for cells in _cells(summary)]
     lines += ["", "Verdicts: " + _verdicts(summary), "", "Dataset: " + _rows(summary)]
-    lines += [f"\nRevise: {line}" for line in _told(summary)]
+    lines += [f"\n{stage.capitalize()}: {line}" for stage, line in _told(summary)]
     return "\n".join(lines)
 
 
@@ -126,8 +135,8 @@ def print_table(summary: Summary, store: str | None) -> None:
     console = Console(soft_wrap=False)
     console.print(table)
     print(f"verdicts  {_verdicts(summary)}")
-    for line in _told(summary):
-        print(f"revise    {line}")
+    for stage, line in _told(summary):
+        print(f"{stage:<9} {line}")
     print(f"dataset   {summary.dataset}  ({_rows(summary)})")
     name = f"{summary.build}@{summary.version}"
     there = f" --store {store}" if store else ""
@@ -141,10 +150,15 @@ def print_table(summary: Summary, store: str | None) -> None:
     )
 
 
-def _told(summary: Summary) -> list[str]:
-    if summary.revisions is None:
-        return []
-    return revision_report.lines(revision_report.from_dict(summary.revisions))
+def _told(summary: Summary) -> list[tuple[str, str]]:
+    """What the stages that make traces from traces say, a stage and a line each."""
+    told: list[tuple[str, str]] = []
+    if summary.revisions is not None:
+        found = revision_report.from_dict(summary.revisions)
+        told += [("revise", line) for line in revision_report.lines(found)]
+    if summary.hintings is not None:
+        told += [("hint", line) for line in hint_report.lines(hint_report.from_dict(summary.hintings))]
+    return told
 
 
 def _verdicts(summary: Summary) -> str:

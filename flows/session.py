@@ -45,6 +45,8 @@ class Session:
             tasks += len(found)
             if any(task.verifier == code.NAME for task in found):
                 sandbox.require(self.resolved.recipe.verify.sandbox)
+        if self.resolved.recipe.hint is not None:
+            sandbox.require(self.resolved.recipe.hint.sandbox)
         pending = 0
         causes: set[str] = set()
 
@@ -71,8 +73,10 @@ class Session:
             )
 
     def _same_teachers(self, bench: Workbench) -> None:
-        samplers = [bench.sampler] + ([bench.reviser.sampler] if bench.reviser else [])
-        for teacher in [sampler.teacher for sampler in samplers]:
+        teachers = [bench.sampler.teacher]
+        teachers += [bench.reviser.sampler.teacher] if bench.reviser else []
+        teachers += [bench.kit.teacher] if bench.kit else []
+        for teacher in teachers:
             before = self.manifest.teachers.get(teacher.name)
             if before not in (None, teacher.revision):
                 raise UserError(
@@ -81,6 +85,11 @@ class Session:
                 )
             self.manifest.teachers[teacher.name] = teacher.revision
         self.build.write_manifest(self.manifest)
+
+    def filter_hinted(self) -> None:
+        """Keeps of the traces that use code those that are fit to train on; for a recipe that hints."""
+        if self.resolved.recipe.hint is not None:
+            driver.drop_unfit(self.resolved.recipe.hint, self.build)
 
     def dedup(self) -> None:
         """Marks duplicates."""

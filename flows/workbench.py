@@ -13,12 +13,17 @@ from catalog.records import Task
 from catalog.store import Store
 from flows.loading import Resolved
 from flows.progress import Progress
+from generators.cort.asking import Kit
+from generators.cort.interpreter import Interpreter, open_interpreter
+from generators.cort.search import Prompted, Search, prompt, search
 from generators.meter import Limits, Meter
 from generators.retro_search.controls import Control, random_truncation, shortest_of_n
 from generators.retro_search.revision import Revision, Subject
 from generators.retro_search.rollouts import Reviser
 from generators.retro_search.search import revise
+from generators.retro_search.together import together
 from generators.sampling import Sampled, Sampler, sample
+from generators.settings import HintSettings
 from generators.teachers import open_teacher
 from generators.teachers.protocol import Teacher
 from verifiers.judge import Item
@@ -64,6 +69,8 @@ class Workbench:
     sampler: Sampler
     reviser: Reviser | None
     """Who revises, where the recipe has that stage."""
+    kit: Kit | None
+    """What hinting needs, where the recipe has that stage."""
     pool: Pool
     progress: Progress
     stopping: threading.Event
@@ -86,10 +93,7 @@ class Workbench:
     def revise(self, subjects: Sequence[Subject]) -> list[Revision]:
         """Runs the revision of some traces on the teacher's loop and waits for it."""
         assert self.reviser is not None
-        self.progress.expect(len(subjects))
-        made = self._loop.run(revise(subjects, self.reviser, self.judge))
-        self.progress.advance(len(subjects), 0)
-        return made
+        return self._counted(revise(subjects, self.reviser, self.judge), len(subjects))
 
     def control(self, subjects: Sequence[Subject], budgets: Sequence[int]) -> dict[str, list[Control]]:
         """Runs the controls of Retro-Search on some traces, a budget in new tokens each; gives them by name."""
@@ -98,6 +102,33 @@ class Workbench:
             "shortest_of_n": self._loop.run(shortest_of_n(subjects, budgets, self.reviser, self.judge)),
             "random_truncation": self._loop.run(random_truncation(subjects, budgets, self.reviser, self.judge)),
         }
+
+    def hint(self, subjects: Sequence[Subject]) -> list[Search]:
+        """Runs the search for hints on some traces, many at once."""
+        kit = self.kit
+        assert kit is not None
+
+        async def one(subject: Subject) -> Search:
+            right = subject.verdict.verdict == "correct"
+            return await search(subject.task, subject.trace, right, kit, self.judge)
+
+        return self._counted(together(one, subjects, kit.teacher.concurrency), len(subjects))
+
+    def ask_for_code(self, tasks: Sequence[Task]) -> list[Prompted]:
+        """Asks for traces of some tasks that use code from the start, many at once."""
+        kit = self.kit
+        assert kit is not None
+
+        async def one(task: Task) -> Prompted:
+            return await prompt(task, kit, self.judge)
+
+        return self._counted(together(one, tasks, kit.teacher.concurrency), len(tasks))
+
+    def _counted(self, work: Coroutine[Any, Any, T], number: int) -> T:
+        self.progress.expect(number)
+        made = self._loop.run(work)
+        self.progress.advance(number, 0)
+        return made
 
     async def judge(self, items: Sequence[Item]) -> list[Judgement]:
         """Judges on the pool's workers, without keeping the loop."""
@@ -155,7 +186,10 @@ def open_workbench(
             reviser = None
             if recipe.revise and not sampling_only:
                 reviser = Reviser(samplers[recipe.revise.teacher], recipe.revise)
-            yield Workbench(samplers[recipe.sample.teacher], reviser, pool, progress, threading.Event(), loop)
+            kit = None
+            if recipe.hint and not sampling_only:
+                kit = _kit(recipe.hint, samplers[recipe.hint.teacher], loop, opened)
+            yield Workbench(samplers[recipe.sample.teacher], reviser, kit, pool, progress, threading.Event(), loop)
     finally:
         loop.close()
 
@@ -166,6 +200,24 @@ def _teacher(name: str, resolved: Resolved, loop: _Loop, opened: ExitStack) -> T
     teacher: Teacher = loop.run(_enter(opener))
     opened.callback(lambda: loop.run(_leave(opener)))
     return teacher
+
+
+def _kit(settings: HintSettings, sampler: Sampler, loop: _Loop, opened: ExitStack) -> Kit:
+    opener = open_interpreter(settings.sandbox)
+    interpreter: Interpreter = loop.run(_enter(opener))
+    opened.callback(lambda: loop.run(_leave(opener)))
+    return Kit(
+        teacher=sampler.teacher,
+        settings=settings,
+        format=sampler.format,
+        thinking=sampler.thinking,
+        journal=sampler.journal,
+        seed=sampler.seed,
+        meter=sampler.meter,
+        slots=sampler.slots,
+        interpreter=interpreter,
+        progress=lambda requests, tokens: sampler.progress(0, tokens),
+    )
 
 
 async def _enter(opener: Any) -> Any:

@@ -135,3 +135,32 @@ class ReviseSettings(_Settings):
     """Independent searches a trace, of which the best is taken: luck is welcome here, for each result is verified."""
     controls: float = Field(0.1, ge=0, le=1)
     """Share of the revised traces on which cheaper ways to a shorter trace get the same tokens, for the report."""
+
+
+class HintSettings(_Settings):
+    """How traces are taught to use a code interpreter (CoRT, arXiv 2506.09820)."""
+
+    teacher: str
+    """Name of a teacher of the recipe."""
+    strategy: Literal["prompt", "engineered", "both"] = "both"
+    """`prompt` asks for code from the start, `engineered` cuts a trace where a hint helps and goes on from there."""
+    n: int = Field(1, ge=1, le=64)
+    """Continuations of one prefix."""
+    positions: int = Field(4, ge=1, le=64)
+    """Positions of one trace tried at most."""
+    controls: bool = False
+    """Whether the same continuations are also asked for without the hint, and traces with plain tool prompting."""
+    temperature: float = Field(0.6, ge=0, le=5)
+    top_p: float = Field(0.95, gt=0, le=1)
+    max_tokens: int = Field(8192, ge=1)
+    """Limit on the tokens that are added to a trace, tool output included."""
+    calls: int = Field(12, ge=1, le=100)
+    """Code blocks that run in one trace; at the last the teacher is told so."""
+    cell_s: float = Field(5.0, gt=0, le=600)
+    """Seconds that one code block may run."""
+    sandbox: Literal["limits", "filters", "namespaces"] = "filters"
+    """Least level of the sandbox (docs/security.md)."""
+    prompts: dict[str, str] = {}
+    """Per domain, the text sent to the teacher, with `{prompt}` where the problem goes; else one that asks for code."""
+    per_difficulty: int | None = Field(None, ge=1)
+    """Hinted traces of each difficulty that may train, so that easy tasks do not crowd out hard ones; none: all."""

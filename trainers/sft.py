@@ -184,7 +184,8 @@ def _rows(dataset: Path, settings: TrainSettings) -> tuple[Any, int, int]:
         raise UserError(f"{dataset} has no rows to train on: the build verified no trace as correct.")
 
     def encoded(row: dict[str, Any]) -> dict[str, Any]:
-        ids, cut = encode(tokenizer, row["messages"], settings.format, settings.max_length)
+        spans = [(span["start"], span["end"]) for span in row.get("tool_output") or ()]
+        ids, cut = encode(tokenizer, row["messages"], settings.format, settings.max_length, spans)
         return {**ids, "cut": cut}
 
     rows = split.map(encoded, remove_columns=split.column_names, keep_in_memory=True)

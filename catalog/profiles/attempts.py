@@ -10,7 +10,7 @@ from catalog.ids import digest
 from catalog.records import Pair, Task, Trace, Verdict
 from catalog.store import Build
 
-DROPPING_STAGES = ("dedup", "decontaminate")
+DROPPING_STAGES = ("rft", "dedup", "decontaminate")
 """Stages whose rejects take rows that already stand in a shard out of every profile."""
 
 UNVERIFIED = "unverified"
@@ -23,6 +23,10 @@ class Attempt:
 
     trace: Trace
     judged: Verdict | None
+    outputs: tuple[tuple[int, int], ...] = ()
+    """Where tool output stands in its thinking, in its answer where it has none: first character, behind the last."""
+    reward: float | None = None
+    """Its reward, where the stage `hint` gave one."""
 
     @property
     def verdict(self) -> str:
@@ -84,12 +88,19 @@ def read_shard(build: Build, part: str, dropped: DroppedRows) -> Iterator[TaskAt
         if other is None or (verdict.version, verdict.verdict) > (other.version, other.verdict):
             verdicts[verdict.trace_id] = verdict
     by_task: dict[str, list[Attempt]] = {task.task_id: [] for task in tasks}
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for call in build.read("tool_calls", part) if build.has("tool_calls", part) else []:
+        spans.setdefault(call.trace_id, []).append((call.start, call.end))
+    rewarded = build.read("rewards", part) if build.has("rewards", part) else []
+    rewards = {one.trace_id: one.reward for one in rewarded}
     for trace in build.read("traces", part) if build.has("traces", part) else []:
         if trace.task_id not in by_task:
             raise ConservationError(
                 f"shard {part}: trace {trace.trace_id} attempts task {trace.task_id}, which the shard does not hold"
             )
-        by_task[trace.task_id].append(Attempt(trace, verdicts.get(trace.trace_id)))
+        outputs = tuple(sorted(spans.get(trace.trace_id, ())))
+        attempt = Attempt(trace, verdicts.get(trace.trace_id), outputs, rewards.get(trace.trace_id))
+        by_task[trace.task_id].append(attempt)
     pairs: dict[str, list[Pair]] = {}
     for pair in build.read("pairs", part) if build.has("pairs", part) else []:
         pairs.setdefault(pair.task_id, []).append(pair)

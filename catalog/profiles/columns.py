@@ -60,6 +60,15 @@ def respond(thinking: str, answer: str) -> str:
     return f"<think>\n{thinking}\n</think>\n\n{answer}" if thinking else answer
 
 
+SPANS = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64())]))
+
+
+def output_spans(attempt: Attempt) -> list[dict[str, int]]:
+    """Gives where tool output stands in `response`: what a trainer must not learn to write."""
+    shift = len("<think>\n") if attempt.trace.thinking else 0
+    return [{"start": start + shift, "end": end + shift} for start, end in attempt.outputs]
+
+
 def said(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 

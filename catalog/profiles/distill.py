@@ -11,6 +11,7 @@ from catalog.profiles.attempts import Attempt, TaskAttempts
 from catalog.profiles.columns import (
     CHECK_FIELDS,
     MESSAGES,
+    SPANS,
     TASK_FIELDS,
     TOKEN_FIELDS,
     TRACE_FIELDS,
@@ -19,6 +20,7 @@ from catalog.profiles.columns import (
     column,
     columns_of,
     left_out,
+    output_spans,
     response,
     said,
     values,
@@ -32,6 +34,7 @@ SCHEMA = pa.schema(
         column(
             "messages", MESSAGES, "the prompt as `user`, the thinking in `<think>` tags and the answer as `assistant`"
         ),
+        column("tool_output", SPANS, "characters of the `assistant` message that a tool wrote: no target of training"),
         *TEXT_FIELDS,
         *TASK_FIELDS,
         *CHECK_FIELDS,
@@ -116,6 +119,7 @@ def _row(attempt: Attempt, group: TaskAttempts) -> dict[str, Any]:
     trace, task = attempt.trace, group.task
     return {
         "messages": [said("user", task.prompt), said("assistant", response(trace))],
+        "tool_output": output_spans(attempt),
         **values(trace, TEXT_FIELDS),
         **values(task, TASK_FIELDS),
         **values(task, CHECK_FIELDS),

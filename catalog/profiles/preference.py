@@ -12,10 +12,12 @@ from catalog.profiles.attempts import Attempt, TaskAttempts
 from catalog.profiles.columns import (
     CHECK_FIELDS,
     MESSAGES,
+    SPANS,
     TASK_FIELDS,
     Selection,
     column,
     left_out,
+    output_spans,
     respond,
     response,
     said,
@@ -30,6 +32,8 @@ SCHEMA = pa.schema(
         column(
             "rejected", MESSAGES, "one that was verified wrong, or right in more steps, as a message of `assistant`"
         ),
+        column("chosen_tool_output", SPANS, "characters of `chosen` that a tool wrote: no target of training"),
+        column("rejected_tool_output", SPANS, "characters of `rejected` that a tool wrote"),
         column("reason", pa.string(), "`right`: `rejected` is wrong; `shorter`: both are right"),
         column("shared", pa.int64(), "characters at the beginning of both thinkings that are the same prefix; else 0"),
         column("chosen_value", pa.float64(), "gamma to the power of the steps behind the prefix; else 1"),
@@ -100,6 +104,8 @@ def _unpaired(
 def _row(group: TaskAttempts, chosen: Attempt, rejected: Attempt) -> dict[str, Any]:
     return {
         **_said(group, response(chosen.trace), response(rejected.trace)),
+        "chosen_tool_output": output_spans(chosen),
+        "rejected_tool_output": output_spans(rejected),
         "reason": "right",
         "shared": 0,
         "chosen_value": 1.0,
@@ -123,6 +129,8 @@ def _two_ways(group: TaskAttempts, pair: Pair) -> dict[str, Any]:
             respond((pair.prefix + pair.chosen_thinking).strip(), pair.chosen_answer),
             respond((pair.prefix + pair.rejected_thinking).strip(), pair.rejected_answer),
         ),
+        "chosen_tool_output": [],
+        "rejected_tool_output": [],
         "reason": pair.reason,
         "shared": len(pair.prefix.strip()),
         "chosen_value": pair.chosen_value,

@@ -8,6 +8,8 @@ from catalog.records import Reject, Task
 
 STRUCTURE_FIELDS = columns_of(Task, ("structure",))
 
+REWARDS = pa.list_(pa.struct([("trace_id", pa.string()), ("reward", pa.float64())]))
+
 SCHEMA = pa.schema(
     [
         column("prompt", MESSAGES, "the problem, as a message of `user`"),
@@ -17,6 +19,7 @@ SCHEMA = pa.schema(
         column("pass_rate", pa.float64(), "correct / (correct + wrong); null where neither was seen"),
         column("correct", pa.int64(), "sampled traces that were verified right"),
         column("wrong", pa.int64(), "sampled traces that were verified wrong"),
+        column("rewards", REWARDS, "of its traces: 1 for right, 0 for wrong, less 0.1 where all runs of code failed"),
     ]
 )
 
@@ -37,5 +40,13 @@ def rl(group: TaskAttempts, max_per_task: int | None) -> Selection:
         "pass_rate": group.correct / judged if judged else None,
         "correct": group.correct,
         "wrong": group.wrong,
+        "rewards": [
+            {
+                "trace_id": attempt.trace.trace_id,
+                "reward": float(attempt.verdict == "correct") if attempt.reward is None else attempt.reward,
+            }
+            for attempt in group.attempts
+            if attempt.verdict in ("correct", "wrong")
+        ],
     }
     return Selection([row], 1, [])

@@ -1,0 +1,73 @@
+"""The detectors against positions of real traces that a reader labelled."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from generators.cort.detect import CHECK, COMPUTE, TRUST, positions
+
+LABELS = [json.loads(line) for line in (Path(__file__).parent / "labels.jsonl").read_text().splitlines()]
+NEAR = 40
+"""Characters by which a position may lie beside its label."""
+
+
+@pytest.fixture(scope="module")
+def thinking(shared_data) -> dict[str, str]:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(shared_data / "reasoning_traces.parquet", columns=["id", "response"])
+    wanted = {label["trace"] for label in LABELS}
+    rows = zip(table["id"].to_pylist(), table["response"].to_pylist(), strict=True)
+    return {name: response.split("</think>")[0] for name, response in rows if name in wanted}
+
+
+@pytest.mark.parametrize(("kind", "at_least"), [(COMPUTE, 0.78), (CHECK, 0.82)])
+def test_precision_on_labelled_positions_of_real_traces(kind, at_least, thinking) -> None:
+    """Promise: of the labelled positions that a detector finds, so many are what it says (docs/cort.md)."""
+    hits = []
+    for trace, text in thinking.items():
+        labels = [label for label in LABELS if label["trace"] == trace and label["kind"] == kind]
+        for position in positions(text):
+            near = [one for one in labels if position.kind == kind and abs(one["at"] - position.at) <= NEAR]
+            hits += [near[0]["label"]] if near else []
+    assert len(hits) >= 90
+    assert sum(hits) / len(hits) >= at_least
+
+
+def test_labels_point_at_the_text_that_was_read(thinking) -> None:
+    assert len(LABELS) >= 150
+    for label in LABELS:
+        text = " ".join(thinking[label["trace"]][label["at"] : label["at"] + 70].split())
+        assert text == label["excerpt"]
+        assert len(label["excerpt"]) <= 80
+
+
+def test_distrust_of_an_output_is_found_right_behind_it() -> None:
+    before = "Compute.\n\n```python\nprint(17 * 23)\n```\n"
+    output = "```output\n391\n```\n"
+    found = positions(
+        before + output + "Wait, let me verify 391 by hand: 17 * 20 is 340.", [(len(before), len(before + output))]
+    )
+    assert [(position.kind, position.at) for position in found] == [(TRUST, len(before + output))]
+
+
+def test_going_on_with_an_output_is_no_distrust() -> None:
+    before = "Compute.\n\n```python\nprint(17 * 23)\n```\n"
+    output = "```output\n391\n```\n"
+    text = before + output + "So there are 391 seats, and half of them are free."
+    assert positions(text, [(len(before), len(before + output))]) == []
+
+
+def test_code_is_no_hand_calculation() -> None:
+    lines = "\n".join(f"x{i} = {i * 37} * {i * 91} + {i * 1000}" for i in range(10, 30))
+    assert positions(f"```python\n{lines}\n```\n") == []
+    assert [one.kind for one in positions(lines)] == [COMPUTE]
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 200_000, "1,1 + " * 40_000, "check if 12 " * 20_000, "a\n" * 100_000, "1." * 100_000]
+)
+def test_hostile_text_takes_time_in_proportion(text) -> None:
+    """Promise: detectors are linear; pytest's own limit ends one that is not."""
+    positions(text)
