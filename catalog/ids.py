@@ -27,12 +27,17 @@ def digest(*parts: Any) -> str:
 
 
 def _encoded(parts: tuple[Any, ...]) -> bytes:
-    if all(type(part) in _PLAIN for part in parts):  # of these, the fast encoder writes the same bytes
+    if all(map(_plain, parts)):  # of these, the fast encoder writes the same bytes
         try:
             return orjson.dumps(parts)
         except TypeError:  # a lone surrogate, an integer of more than 64 bits
             pass
     return canonical_json(list(parts)).encode("utf-8", "surrogatepass")
+
+
+def _plain(part: Any) -> bool:
+    kind = type(part)
+    return kind in _PLAIN or (kind is list and all(type(inner) in _PLAIN for inner in part))
 
 
 def seed_for(recipe_seed: int, stage: str, item: Any) -> int:

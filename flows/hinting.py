@@ -73,32 +73,35 @@ def hint_shard(
     result = HintedShard()
     able = [task for task in tasks if task.verifier != code.NAME]
     pending = subjects = 0
-    new_tokens = 0
+    made: list[Judged] = []
+    refused: list[Reject] = []
     if kit.settings.strategy in ("engineered", "both"):
         chosen = subjects_of(able, traces, verdicts)
         for subject, search in zip(chosen, bench.hint(chosen), strict=True):
             subjects += 1
             pending += bool(search.owed)
             result.causes += search.owed
+            refused += search.rejects
             if not search.owed:
                 result.hintings.append(of_search(search, kit))
                 if search.best is not None:
                     result.take(search.best)
                 else:
                     result.rejects.append(_not_hinted(result.hintings[-1], subject.trace.trace_id))
-            new_tokens += _spent([one for tried in search.tried for one in (*tried.traces, *tried.controls)])
+            made += [one for tried in search.tried for one in (*tried.traces, *tried.controls)]
     if kit.settings.strategy in ("prompt", "both"):
         for task, prompted in zip(able, bench.ask_for_code(able), strict=True):
             subjects += 1
             pending += bool(prompted.owed)
             result.causes += prompted.owed
+            refused += prompted.rejects
             if not prompted.owed:
                 result.hintings.append(of_prompt(task, prompted, kit))
                 for one in prompted.traces:
                     result.take(one)
                 if not prompted.traces:
                     result.rejects.append(_not_hinted(result.hintings[-1], task.task_id))
-            new_tokens += _spent([*prompted.traces, *prompted.controls])
+            made += [*prompted.traces, *prompted.controls]
     done = subjects - pending
     result.counts.append(
         ledger.count(
@@ -109,10 +112,22 @@ def hint_shard(
             rows_out=done - len(result.rejects),
             rejects=len(result.rejects),
             pending=pending,
-            completion_tokens=new_tokens,
+            completion_tokens=sum(one.hinted.trace.completion_tokens for one in made),
             seconds=time.monotonic() - started,
         )
     )
+    if made or refused:
+        continued = ledger.count(
+            STAGE,
+            shard,
+            "sample",
+            rows_in=len(made) + len(refused),
+            rows_out=len(made),
+            rejects=len(refused),
+            seconds=0.0,
+        )
+        result.counts.append(continued)
+        result.rejects += refused
     return result
 
 
@@ -166,10 +181,6 @@ def of_prompt(task: Task, prompted: Prompted, kit: Kit) -> Hinting:
         teacher=kit.teacher.name,
         revision=kit.teacher.revision,
     )
-
-
-def _spent(ones: Sequence[Judged]) -> int:
-    return sum(one.hinted.trace.completion_tokens for one in ones)
 
 
 def _not_hinted(of: Hinting, subject: str) -> Reject:

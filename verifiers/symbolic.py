@@ -148,8 +148,17 @@ def _equal(a: Any, b: Any) -> bool:
         return False
     if _differ(a, b):
         return False
-    a, b = sorted((a, b), key=str)  # infinities make even terms equal in one direction only
+    if _is_infinite(a) or _is_infinite(b):
+        return bool(a.doit() == b.doit())
+    a, b = sorted((a, b), key=str)
     return _math_verify(a, b) or (not (_is_number_or_term(a) and _is_number_or_term(b)) and _math_verify(b, a))
+
+
+def _is_infinite(expression: Any) -> bool:
+    """Tells whether infinities stand in a term: with them, math-verify's comparison of numbers says anything."""
+    from sympy import Expr, nan, oo, zoo
+
+    return isinstance(expression, Expr) and expression.has(oo, -oo, zoo, nan)
 
 
 def _is_number_or_term(expression: Any) -> bool:

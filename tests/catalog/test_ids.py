@@ -13,7 +13,7 @@ PARTS = st.lists(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text()
-    | st.just([1])
+    | st.lists(st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False))
 )
 
 
