@@ -149,7 +149,8 @@ def _equal(a: Any, b: Any) -> bool:
     if _differ(a, b):
         return False
     if _is_infinite(a) or _is_infinite(b):
-        return bool(a.doit() == b.doit())
+        a, b = a.doit(), b.doit()
+        return bool(a == b) and not a.has(sympy.zoo, sympy.nan)
     a, b = sorted((a, b), key=str)
     return _math_verify(a, b) or (not (_is_number_or_term(a) and _is_number_or_term(b)) and _math_verify(b, a))
 
