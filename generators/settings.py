@@ -131,6 +131,9 @@ class ReviseSettings(_Settings):
     """Switch points tried a trace and start, at most."""
     budget_tokens: int = Field(65_536, ge=1)
     """New tokens of all rollouts of a trace; none is begun once they are spent."""
+    lead: str = ""
+    """What an answer begins with, written for the reviser, where the reasoning is ended for it (`close`); it stands in
+    the revised trace. A small model answers more often with one, e.g. `The final answer is \\boxed{`."""
     starts: int = Field(1, ge=1, le=64)
     """Independent searches a trace, of which the best is taken: luck is welcome here, for each result is verified."""
     controls: float = Field(0.1, ge=0, le=1)

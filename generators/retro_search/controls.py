@@ -118,7 +118,7 @@ async def _truncated(subject: Subject, found: Segmentation, number: int, reviser
     place_of = random.Random(seed_for(reviser.sampler.seed, STAGE, ["truncated", trace_id, number]))
     step = place_of.randrange(len(found.steps))
     kept = found.text[: found.steps[step]]
-    prefix = reviser.prompt(subject.task) + closed(kept, reviser.closing)
+    prefix = reviser.prompt(subject.task) + closed(kept, reviser)
     place = Place(subject.task.task_id, trace_id, 0, step, prefix)
     return await answer(place, number, reviser), kept
 
@@ -126,5 +126,6 @@ async def _truncated(subject: Subject, found: Segmentation, number: int, reviser
 def _tokens(kept: str, rollout: Rollout, subject: Subject, reviser: Reviser) -> int:
     trace = subject.trace
     characters = len(trace.thinking) + len(trace.answer)
-    before = tokens_of_prefix(rollout, sampled_by(reviser, trace), trace.completion_tokens, len(kept), characters)
+    written = len(kept) + len(reviser.settings.lead) if kept else 0
+    before = tokens_of_prefix(rollout, sampled_by(reviser, trace), trace.completion_tokens, written, characters)
     return before + rollout.completion_tokens

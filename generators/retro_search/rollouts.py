@@ -94,13 +94,13 @@ def _stays(step: str, banned: Sequence[str], keywords: Sequence[str]) -> bool:
 
 
 async def answer(place: Place, index: int, reviser: Reviser) -> Rollout:
-    """Gives a rollout that writes the answer only: the prefix has closed the reasoning. Raises what `stay` does."""
+    """Gives a rollout that writes the answer only, after `closed`. Raises what `stay` does."""
     try:
         stops = reviser.sampler.settings.stop
         found, spent = await ask(place, place.prefix, index, ("close", 0), stops, (), 0, reviser)
     except TerminalError as error:
         return refused(index, error)
-    return read(index, reviser.closing + found.text, [found], spent, reviser.closing)
+    return read(index, reviser.closing + reviser.settings.lead + found.text, [found], spent, reviser.closing)
 
 
 def sampled_by(reviser: Reviser, trace: Trace) -> Trace | None:
@@ -120,9 +120,9 @@ def tokens_of_prefix(rollout: Rollout, parent: Trace | None, tokens: int, kept: 
     return round(tokens * kept / max(1, characters))
 
 
-def closed(kept: str, closing: str) -> str:
-    """Gives a piece of reasoning ended as models end it, ready for the answer."""
-    return f"{kept.rstrip()}\n{closing}{BLANK}"
+def closed(kept: str, reviser: Reviser) -> str:
+    """Gives a piece of reasoning ended as models end it, ready for the answer, which begins as the settings say."""
+    return f"{kept.rstrip()}\n{reviser.closing}{BLANK}{reviser.settings.lead}"
 
 
 def read(index: int, text: str, completions: Sequence[Completion], spent: Spent, closing: str) -> Rollout:

@@ -137,7 +137,7 @@ class _Search:
     async def _draw(self, start: int, switch: int, kept: str) -> list[Rollout]:
         """Gives the rollouts of a switch point; the first failure is raised once all have ended."""
         settings, ends = self.reviser.settings, self.reviser.settings.mode == "close"
-        prefix = self.prompt + (closed(kept, self.reviser.closing) if ends else kept)
+        prefix = self.prompt + (closed(kept, self.reviser) if ends else kept)
         place = Place(self.subject.task.task_id, self.subject.trace.trace_id, start, switch, prefix)
         drawn = await asyncio.gather(
             *[(answer if ends else stay)(place, i, self.reviser) for i in range(settings.rollouts)],
@@ -152,7 +152,8 @@ class _Search:
 
     def _version(self, old: Version, kept: str, kept_steps: int, rollout: Rollout) -> Version:
         exact = sampled_by(self.reviser, self.subject.trace)
-        tokens = tokens_of_prefix(rollout, exact, old.tokens, len(kept), len(old.thinking) + len(old.answer))
+        written = len(kept) + (len(self.reviser.settings.lead) if self.reviser.settings.mode == "close" else 0)
+        tokens = tokens_of_prefix(rollout, exact, old.tokens, written, len(old.thinking) + len(old.answer))
         return Version(
             start=self.points[-1].start,
             thinking=(kept + rollout.thinking).strip(),

@@ -53,6 +53,14 @@ def test_close_ends_the_thinking_as_models_end_it(tmp_path):
     assert heard.prompts[0].endswith("So the sum is 3.\n</think>\n\n")
 
 
+def test_an_answer_begun_for_the_reviser_is_judged_and_kept_with_its_beginning(tmp_path):
+    heard = Heard(lambda prompt, number: "3}.")
+    lead = "The answer is \\boxed{"
+    (revision,) = run(ScriptedTeacher("t", heard), tmp_path, [long_trace(1, 2)], mode="close", lead=lead)
+    assert heard.prompts[0].endswith(f"So the sum is 3.\n</think>\n\n{lead}")
+    assert revision.trace.answer == lead + "3}."
+
+
 def test_the_first_step_opens_no_other_thought_and_holds_no_keyword(url, subjects, tmp_path):
     firsts = [
         rollout.thinking.split(BLANK)[0]
