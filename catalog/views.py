@@ -46,7 +46,7 @@ _LARGEST_LINE = 64 << 20
 
 
 def connect(store: "str | Store | None" = None) -> "duckdb.DuckDBPyConnection":
-    """Gives a DuckDB connection with the views tasks, traces, verdicts, rejects, stages, completions and builds.
+    """Gives a DuckDB connection with a view for each kind of record (`catalog.records.KINDS`), and `builds`.
 
     `store` is a path, a URL or an open store; None is $REASONMILL_STORE, else ./store. The views cover all builds of
     the store, with the build's name and version in front (a completion belongs to no build), and show at each query

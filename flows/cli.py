@@ -62,7 +62,7 @@ def sql(
     form: Annotated[str, typer.Option("--format", help="table, json, csv or parquet.")] = "table",
     out: Annotated[str | None, typer.Option("-o", "--out", help="File to write, for parquet.")] = None,
 ) -> None:
-    """Asks the store in SQL: tasks, traces, verdicts, rejects, completions, builds, stages; also during a build."""
+    """Asks the store in SQL: tasks, traces, verdicts, rejects, revisions, hintings, ...; also during a build."""
     from flows import asking
 
     asking.sql(query, store, form, out)
