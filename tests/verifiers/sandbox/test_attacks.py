@@ -38,8 +38,9 @@ def held_at(attack: dict[str, Any]) -> list[str]:
     indirect=["level"],
 )
 def test_an_attack_is_contained(attack: dict[str, Any], box: Sandbox) -> None:
-    outcome = box.run(attack["program"], deadline_s=2)
-    assert outcome.status in attack.get("status", ["ok"]), outcome
+    ends = attack.get("status", ["ok"])
+    outcome = box.run(attack["program"], deadline_s=2 if "timeout" in ends else 30)  # a busy machine is no attack
+    assert outcome.status in ends, outcome
     assert "escaped" not in outcome.stdout
     if outcome.status == "ok" and "status" not in attack:
         assert "held" in outcome.stdout
