@@ -22,6 +22,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Prints one JSON object
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe: a TOML file.")]
 BuildArgument = Annotated[str, typer.Argument(metavar="BUILD", help="A build: NAME, NAME@VERSION, or its folder.")]
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="JSONL (also .gz) or Parquet.")]
+ColumnOption = Annotated[
+    list[str], typer.Option("--column", metavar="NAME=COLUMN", help="Where a column is named otherwise.")
+]
+TeacherOption = Annotated[
+    str | None,
+    typer.Option(help="Who writes: embedded, the URL of an endpoint (up to /v1), or a teacher of --recipe."),
+]
+ModelOption = Annotated[str | None, typer.Option(help="The model's name at the endpoint, or an embedded one's.")]
 OutOption = Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="JSONL or Parquet to write.")]
 
 
@@ -144,9 +152,7 @@ def verify(
     max_false_accept: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --audit: limit.")] = 0.01,
     max_false_reject: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --audit: limit.")] = 0.1,
     verifier: Annotated[str | None, typer.Option(help="Verifier of every row, where no column names it.")] = None,
-    columns: Annotated[
-        list[str], typer.Option("--column", metavar="NAME=COLUMN", help="Where a column is named otherwise.")
-    ] = [],
+    columns: ColumnOption = [],
     deadline_s: Annotated[float, typer.Option("--deadline", min=0.01, help="Seconds a verification may take.")] = 5.0,
     sandbox: Annotated[
         str,
@@ -177,16 +183,11 @@ def verify(
 def revise(
     file: FileArgument,
     out: OutOption,
-    teacher: Annotated[
-        str | None,
-        typer.Option(help="Who revises: embedded, the URL of an endpoint (up to /v1), or a teacher of --recipe."),
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="The model's name at the endpoint, or an embedded one's.")] = None,
+    teacher: TeacherOption = None,
+    model: ModelOption = None,
     mode: Annotated[str | None, typer.Option(help="full, partial, tail or close.")] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe with teachers and [revise].")] = None,
-    columns: Annotated[
-        list[str], typer.Option("--column", metavar="NAME=COLUMN", help="Where a column is named otherwise.")
-    ] = [],
+    columns: ColumnOption = [],
     store: StoreOption = None,
     overrides: SetOption = [],
     as_json: JsonOption = False,
@@ -201,16 +202,11 @@ def revise(
 def hint(
     file: FileArgument,
     out: OutOption,
-    teacher: Annotated[
-        str | None,
-        typer.Option(help="Who goes on: embedded, the URL of an endpoint (up to /v1), or a teacher of --recipe."),
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="The model's name at the endpoint, or an embedded one's.")] = None,
+    teacher: TeacherOption = None,
+    model: ModelOption = None,
     strategy: Annotated[str | None, typer.Option(help="prompt, engineered or both.")] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="Recipe with teachers and [hint].")] = None,
-    columns: Annotated[
-        list[str], typer.Option("--column", metavar="NAME=COLUMN", help="Where a column is named otherwise.")
-    ] = [],
+    columns: ColumnOption = [],
     store: StoreOption = None,
     overrides: SetOption = [],
     as_json: JsonOption = False,

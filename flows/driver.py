@@ -11,17 +11,16 @@ from itertools import islice
 
 from catalog import ledger
 from catalog.errors import Stopped, UserError
-from catalog.records import Reject, StageCount, Task, Trace, Verdict
+from catalog.records import Reject, StageCount, Task, Trace
 from catalog.store import Build
 from flows.electing import with_references
 from flows.hinting import hint_shard, hinted_traces
+from flows.judging import judge
 from flows.loading import Resolved
 from flows.revising import revise_shard
 from flows.workbench import Workbench
 from generators.cort.rft import over_difficulty, rft
 from generators.settings import HintSettings
-from verifiers.judge import Item
-from verifiers.verdict import Judgement
 
 SHARD_THREADS = 4
 """Shards side by side: two at the teacher, one being verified, one being written. Slots bound the requests."""
@@ -218,35 +217,6 @@ def _by_task(tasks: Sequence[Task], traces: Sequence[Trace]) -> list[Trace]:
     return sorted(traces, key=lambda trace: order[trace.task_id])
 
 
-def judge(bench: Workbench, tasks: Sequence[Task], traces: Sequence[Trace]) -> list[Verdict]:
-    """Gives a verdict a trace; those of `infrastructure` are tried once more."""
-    by_id = {task.task_id: task for task in tasks}
-    items = []
-    for trace in traces:
-        task = by_id[trace.task_id]
-        items.append(Item(task.verifier, trace.answer, task.reference, task.spec))
-    judgements = bench.pool.judge_many(items)
-    again = [i for i, judgement in enumerate(judgements) if judgement.verdict == "infrastructure"]
-    if again:
-        for i, judgement in zip(again, bench.pool.judge_many([items[i] for i in again]), strict=True):
-            judgements[i] = judgement
-    return [verdict_of(trace, judgement) for trace, judgement in zip(traces, judgements, strict=True)]
-
-
-def verdict_of(trace: Trace, judged: Judgement) -> Verdict:
-    """Gives a judgement of a trace as the record that a store keeps."""
-    return Verdict(
-        trace_id=trace.trace_id,
-        task_id=trace.task_id,
-        verdict=judged.verdict,
-        extracted=judged.extracted,
-        detail=judged.detail,
-        ms=judged.ms,
-        verifier=judged.verifier,
-        version=judged.version,
-    )
-
-
 def run_shards(bench: Workbench, build: Build, shards: Sequence[int], done: Callable[[ShardResult], None]) -> None:
     """Runs shards side by side in threads and tells of each that ends.
 
@@ -281,7 +251,10 @@ def drop_duplicates(resolved: Resolved, build: Build) -> None:
     counts: list[StageCount] = []
     rejects: list[Reject] = []
     part = 0
-    for row in run(build.iter_rows("tasks"), build.iter_rows("traces"), resolved.recipe.dedup):
+    # A trace that is out already must not be the one that stands for its duplicates.
+    unfit = {reject.row_id for reject in build.iter_rows("rejects", prefix="rft-")}
+    traces = (trace for trace in build.iter_rows("traces") if trace.trace_id not in unfit)
+    for row in run(build.iter_rows("tasks"), traces, resolved.recipe.dedup):
         if isinstance(row, StageCount):
             counts.append(row)
             continue

@@ -1,21 +1,20 @@
 """Traces in a file, whoever wrote them, for the verbs that make better ones of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from catalog.errors import UserError
 from catalog.ids import task_id, trace_id
 from catalog.records import Task, Trace
-from flows.driver import verdict_of
+from flows.judging import verdict_of
 from flows.loading import Resolved, load, validated
 from flows.on_files import needs, spec_text, text_of
 from flows.rows import read_rows
 from flows.workbench import Workbench
-from generators.retro_search.revision import Subject
 from generators.sampling import split_thinking
+from generators.subject import Subject
 from generators.teachers.replies import CHARACTERS_PER_TOKEN
 from verifiers.judge import Item, check_name
 
@@ -26,13 +25,6 @@ COLUMNS = ("problem", "tokens")
 """Columns beside those of a verification."""
 
 _NAME = "teacher"
-
-
-def chunks(file: str) -> Iterator[list[dict[str, Any]]]:
-    """Gives the rows of a file, CHUNK at a time."""
-    rows = read_rows(file)
-    while batch := list(islice(rows, CHUNK)):
-        yield batch
 
 
 def count_rows(file: str) -> int:

@@ -8,6 +8,7 @@ from catalog import ledger
 from catalog.ids import canonical_json
 from catalog.records import Hint, Hinting, Reject, Reward, StageCount, Task, ToolCall, Trace, Verdict
 from catalog.store import Build
+from flows.judging import verdict_of
 from flows.workbench import Workbench
 from generators.cort import calls as cort
 from generators.cort.asking import Kit
@@ -15,7 +16,7 @@ from generators.cort.counts import counts
 from generators.cort.reward import code_reward, reward
 from generators.cort.search import Judged, Prompted, Search
 from generators.cort.traces import Hinted
-from generators.retro_search.revision import Subject
+from generators.subject import Subject
 from verifiers import code
 from verifiers.verdict import Judgement
 
@@ -41,18 +42,7 @@ class HintedShard:
         """Adds a hinted trace with all that is kept of it."""
         trace, judged = one.hinted.trace, one.judgement
         self.traces.append(trace)
-        self.verdicts.append(
-            Verdict(
-                trace_id=trace.trace_id,
-                task_id=trace.task_id,
-                verdict=judged.verdict,
-                extracted=judged.extracted,
-                detail=judged.detail,
-                ms=judged.ms,
-                verifier=judged.verifier,
-                version=judged.version,
-            )
-        )
+        self.verdicts.append(verdict_of(trace, judged))
         name, task = trace.trace_id, trace.task_id
         for number, call in enumerate(one.hinted.calls):
             self.tool_calls.append(ToolCall(name, task, number, *astuple(call)))
@@ -76,7 +66,7 @@ def hint_shard(
     made: list[Judged] = []
     refused: list[Reject] = []
     if kit.settings.strategy in ("engineered", "both"):
-        chosen = subjects_of(able, traces, verdicts)
+        chosen = subjects_of(tasks, traces, verdicts)
         for subject, search in zip(chosen, bench.hint(chosen), strict=True):
             subjects += 1
             pending += bool(search.owed)
@@ -132,14 +122,16 @@ def hint_shard(
 
 
 def subjects_of(tasks: Sequence[Task], traces: Sequence[Trace], verdicts: Sequence[Verdict]) -> list[Subject]:
-    """Gives the traces that get hints: whole ones that are verified correct or wrong."""
+    """Gives the traces that get hints."""
     by_task = {task.task_id: task for task in tasks}
     by_trace = {verdict.trace_id: verdict for verdict in verdicts}
-    return [
-        Subject(by_task[trace.task_id], trace, by_trace[trace.trace_id])
-        for trace in traces
-        if trace.task_id in by_task and not trace.truncated and by_trace[trace.trace_id].verdict in ("correct", "wrong")
-    ]
+    all_of_them = [Subject(by_task[trace.task_id], trace, by_trace[trace.trace_id]) for trace in traces]
+    return [one for one in all_of_them if able_to_gain(one.task, one.trace, one.verdict)]
+
+
+def able_to_gain(task: Task, trace: Trace, verdict: Verdict) -> bool:
+    """Whether a trace may get hints: whole, verified correct or wrong, and of no task whose answer is a program."""
+    return task.verifier != code.NAME and not trace.truncated and verdict.verdict in ("correct", "wrong")
 
 
 def of_search(search: Search, kit: Kit) -> Hinting:
@@ -159,8 +151,8 @@ def of_search(search: Search, kit: Kit) -> Hinting:
         tokens_before=search.parent.completion_tokens,
         tokens_after=(best or search.parent).completion_tokens,
         counts=canonical_json(asdict(counts([search]))),
-        teacher=kit.teacher.name,
-        revision=kit.teacher.revision,
+        teacher=kit.sampler.teacher.name,
+        revision=kit.sampler.teacher.revision,
     )
 
 
@@ -178,8 +170,8 @@ def of_prompt(task: Task, prompted: Prompted, kit: Kit) -> Hinting:
         tokens_before=None,
         tokens_after=best.completion_tokens if best else None,
         counts=canonical_json(asdict(counts([], [prompted]))),
-        teacher=kit.teacher.name,
-        revision=kit.teacher.revision,
+        teacher=kit.sampler.teacher.name,
+        revision=kit.sampler.teacher.revision,
     )
 
 

@@ -8,17 +8,17 @@ from typing import Any
 from catalog.errors import Unfinished
 from catalog.records import Hinting
 from catalog.store import Store, default_store
-from flows.file_traces import COLUMNS, chunks, count_rows, resolve, subjects
+from flows.file_traces import CHUNK, COLUMNS, count_rows, resolve, subjects
 from flows.hint_report import lines, report
-from flows.hinting import of_prompt, of_search
+from flows.hinting import able_to_gain, of_prompt, of_search
 from flows.on_files import columns_of, tell
 from flows.progress import shown
-from flows.rows import writing_rows
+from flows.rows import read_chunks, writing_rows
 from flows.workbench import Workbench, open_workbench
 from generators.cort.calls import calls_json
 from generators.cort.search import Judged, Prompted, Search
-from generators.retro_search.revision import Subject
-from verifiers import sandbox
+from generators.subject import Subject
+from verifiers import code, sandbox
 
 
 def hint(
@@ -53,12 +53,12 @@ def hint(
         writing_rows(out) as writer,
     ):
         assert bench.kit is not None
-        for rows in chunks(file):
+        for rows in read_chunks(file, CHUNK):
             found = subjects(rows, names, file, bench)
-            able = [one for one in found if one.verdict.verdict in ("correct", "wrong") and not one.trace.truncated]
+            able = [one for one in found if able_to_gain(one.task, one.trace, one.verdict)]
             ways = bench.kit.settings.strategy
             searches = dict(_by_trace(able, bench.hint(able) if ways != "prompt" else []))
-            tasks = {one.task.task_id: one.task for one in found}
+            tasks = {one.task.task_id: one.task for one in found if one.task.verifier != code.NAME}
             asked = bench.ask_for_code(list(tasks.values())) if ways != "engineered" else []
             prompted = dict(zip(tasks, asked, strict=False))
             owed.update(cause for search in searches.values() for cause in search.owed)

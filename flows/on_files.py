@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice
 from typing import Any
 
 from catalog.errors import Unfinished, UserError
@@ -14,7 +13,7 @@ from catalog.ids import canonical_json, task_id
 from catalog.records import Task
 from catalog.store import Store, default_store
 from flows.loading import load
-from flows.rows import read_rows, writing_rows
+from flows.rows import read_chunks, read_rows, writing_rows
 
 _CHUNK = 512
 """Rows held at once."""
@@ -50,7 +49,7 @@ def sample(file: str, out: str, recipe: str, store: str | None, overrides: tuple
         open_workbench(resolved, Store.open(store or default_store()), progress, sampling_only=True) as bench,
         writing_rows(out) as writer,
     ):
-        for rows in _chunks(read_rows(file)):
+        for rows in read_chunks(file, _CHUNK):
             batch = [_task(row, file) for row in rows]
             sampled = bench.sample(batch)
             by_id = {task.task_id: task for task in batch}
@@ -132,7 +131,7 @@ def verify(
     names = columns_of(columns)
     counts: Counter[str] = Counter()
     with Pool(deadline_s=deadline_s, sandbox=sandbox) as pool, writing_rows(out) as writer:
-        for rows in _chunks(read_rows(file)):
+        for rows in read_chunks(file, _CHUNK):
             items = []
             for row in rows:
                 needs(row, [names["response"], names["reference"]], file)
@@ -210,11 +209,6 @@ def _as_task(name: str, text: str, row: dict[str, Any]) -> Task:
     return Task(
         name, "", text, reference, "", "{}", None, None, structure if isinstance(structure, str) else None, "", ""
     )
-
-
-def _chunks(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    while batch := list(islice(rows, _CHUNK)):
-        yield batch
 
 
 def tell(result: dict[str, Any], as_json: bool) -> None:

@@ -13,9 +13,10 @@ from flows.workbench import Workbench
 from generators.retro_search import pairs as worth
 from generators.retro_search import revision as found
 from generators.retro_search.controls import Control
-from generators.retro_search.revision import PENDING, Subject
+from generators.retro_search.revision import PENDING
 from generators.retro_search.rollouts import Reviser
 from generators.retro_search.segment import segment
+from generators.subject import Subject
 
 STAGE = "revise"
 

@@ -8,15 +8,16 @@ from typing import Any
 from catalog.errors import Unfinished
 from catalog.records import Revision, Trace
 from catalog.store import Store, default_store
-from flows.file_traces import COLUMNS, chunks, count_rows, resolve, subjects
+from flows.file_traces import CHUNK, COLUMNS, count_rows, resolve, subjects
 from flows.on_files import columns_of, tell
 from flows.progress import shown
 from flows.revising import pairs_of, record
 from flows.revising import revise as revised
 from flows.revision_report import lines, report
-from flows.rows import writing_rows
+from flows.rows import read_chunks, writing_rows
 from flows.workbench import Workbench, open_workbench
-from generators.retro_search.revision import PENDING, Subject
+from generators.retro_search.revision import PENDING
+from generators.subject import Subject
 
 
 def revise(
@@ -50,7 +51,7 @@ def revise(
         writing_rows(f"{out}.pairs.jsonl") as beside,
     ):
         assert bench.reviser is not None
-        for rows in chunks(file):
+        for rows in read_chunks(file, CHUNK):
             found = subjects(rows, names, file, bench)
             estimated += sum(not isinstance(row.get(names["tokens"]), int) for row in rows)
             made, controls, causes = revised(bench, found)

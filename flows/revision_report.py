@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from catalog.records import Revision
+from generators.retro_search.controls import drop_branch_heavy
 from generators.retro_search.stats import Spread, spread
 
 
@@ -124,19 +125,11 @@ def _arms(rows: Sequence[Revision]) -> tuple[Arm, ...]:
                 sum(one["spent"] for one in made),
             )
         )
-    kept = _without_branches(rows, retro.tokens)
+    kept = drop_branch_heavy(rows, lambda row: row.thoughts, lambda row: row.tokens_before, retro.tokens)
     if kept:
         name = f"drop_branch_heavy (leaves {len(kept)} of {len(rows)})"
         arms.append(Arm(name, 0, _mean([r.tokens_before for r in kept]), _mean([r.steps_before for r in kept]), 0))
     return tuple(arms)
-
-
-def _without_branches(rows: Sequence[Revision], mean_tokens: float) -> list[Revision]:
-    """Gives the traces left when those of most thoughts go until the mean is as low as Retro-Search's."""
-    kept = sorted(rows, key=lambda row: row.thoughts)
-    while kept and _mean([row.tokens_before for row in kept]) > mean_tokens:
-        kept.pop()
-    return kept
 
 
 def _mean(values: Sequence[float]) -> float:

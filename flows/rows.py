@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -34,6 +35,13 @@ def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
             if not isinstance(row, dict):
                 raise UserError(f"{path}, line {number}: not a JSON object; mend or delete the line.")
             yield row
+
+
+def read_chunks(path: str | Path, size: int) -> Iterator[list[dict[str, Any]]]:
+    """Gives the rows of a file in order, `size` at a time. Raises what `read_rows` raises."""
+    rows = read_rows(path)
+    while batch := list(islice(rows, size)):
+        yield batch
 
 
 def _lines(file: IO[bytes], path: Path) -> Iterator[bytes]:

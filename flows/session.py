@@ -75,7 +75,7 @@ class Session:
     def _same_teachers(self, bench: Workbench) -> None:
         teachers = [bench.sampler.teacher]
         teachers += [bench.reviser.sampler.teacher] if bench.reviser else []
-        teachers += [bench.kit.teacher] if bench.kit else []
+        teachers += [bench.kit.sampler.teacher] if bench.kit else []
         for teacher in teachers:
             before = self.manifest.teachers.get(teacher.name)
             if before not in (None, teacher.revision):

@@ -18,14 +18,15 @@ from generators.cort.interpreter import Interpreter, open_interpreter
 from generators.cort.search import Prompted, Search, prompt, search
 from generators.meter import Limits, Meter
 from generators.retro_search.controls import Control, random_truncation, shortest_of_n
-from generators.retro_search.revision import Revision, Subject
+from generators.retro_search.revision import Revision
 from generators.retro_search.rollouts import Reviser
 from generators.retro_search.search import revise
-from generators.retro_search.together import together
 from generators.sampling import Sampled, Sampler, sample
 from generators.settings import HintSettings
+from generators.subject import Subject
 from generators.teachers import open_teacher
 from generators.teachers.protocol import Teacher
+from generators.together import together
 from verifiers.judge import Item
 from verifiers.pool import Pool
 from verifiers.verdict import Judgement
@@ -112,7 +113,7 @@ class Workbench:
             right = subject.verdict.verdict == "correct"
             return await search(subject.task, subject.trace, right, kit, self.judge)
 
-        return self._counted(together(one, subjects, kit.teacher.concurrency), len(subjects))
+        return self._counted(together(one, subjects, kit.sampler.teacher.concurrency), len(subjects))
 
     def ask_for_code(self, tasks: Sequence[Task]) -> list[Prompted]:
         """Asks for traces of some tasks that use code from the start, many at once."""
@@ -122,7 +123,7 @@ class Workbench:
         async def one(task: Task) -> Prompted:
             return await prompt(task, kit, self.judge)
 
-        return self._counted(together(one, tasks, kit.teacher.concurrency), len(tasks))
+        return self._counted(together(one, tasks, kit.sampler.teacher.concurrency), len(tasks))
 
     def _counted(self, work: Coroutine[Any, Any, T], number: int) -> T:
         self.progress.expect(number)
@@ -206,18 +207,7 @@ def _kit(settings: HintSettings, sampler: Sampler, loop: _Loop, opened: ExitStac
     opener = open_interpreter(settings.sandbox)
     interpreter: Interpreter = loop.run(_enter(opener))
     opened.callback(lambda: loop.run(_leave(opener)))
-    return Kit(
-        teacher=sampler.teacher,
-        settings=settings,
-        format=sampler.format,
-        thinking=sampler.thinking,
-        journal=sampler.journal,
-        seed=sampler.seed,
-        meter=sampler.meter,
-        slots=sampler.slots,
-        interpreter=interpreter,
-        progress=lambda requests, tokens: sampler.progress(0, tokens),
-    )
+    return Kit(sampler, settings, interpreter)
 
 
 async def _enter(opener: Any) -> Any:

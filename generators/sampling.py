@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.ids import canonical_json, completion_key, seed_for, trace_id
@@ -64,7 +64,7 @@ async def sample(tasks: Sequence[Task], sampler: Sampler) -> Sampled:
             "logprobs": settings.logprobs,
         }
     )
-    prompts = [_prompt(task, sampler) for task in tasks]
+    prompts = [rendered(task, sampler, settings.prompts) for task in tasks]
     keys = [
         [
             completion_key(task.task_id, STAGE, i, sampler.teacher.revision, prompt, params, sampler.seed)
@@ -114,8 +114,9 @@ def split_thinking(text: str, thinking: tuple[str, str] | None) -> tuple[str, st
     return inside.strip(), after.strip(), bool(found)
 
 
-def _prompt(task: Task, sampler: Sampler) -> str:
-    template = sampler.settings.prompts.get(task.domain, "{prompt}")
+def rendered(task: Task, sampler: Sampler, prompts: Mapping[str, str], default: str = "{prompt}") -> str:
+    """Gives the raw text that a task's teacher continues: the template of its domain, or `default`, in its format."""
+    template = prompts.get(task.domain, default)
     return render(sampler.format, template.replace("{prompt}", task.prompt), sampler.thinking)
 
 

@@ -7,7 +7,7 @@ What other floors use:
 - `loop.Start`, `loop.continue_all(starts, kit)`: traces through the interpreter loop, each a `Continued`, a `Reject`
   or the sentence that says why it is still owed.
 - `traces.hinted(continued, thinking, parent)`: a `Hinted`: the `Trace` (origin "cort"), its `ToolCall`s and `Hint`s.
-- `calls.calls_json`, `calls.calls_from_json`: tool calls as JSON text.
+- `calls.calls_json`: tool calls as JSON text.
 - `search.search(task, parent, correct, kit, verify)`: the best trace that hints make of one, as a `Search`;
   `search.prompt(task, kit, verify)`: traces asked for code from the start, as `Prompted`. `verify` judges
   `verifiers.judge.Item`s: a coroutine function from outside. Both carry their controls where the settings ask for them.

@@ -1,22 +1,21 @@
 """Requests and cells of the loop, each from the journal where it holds them, and in it before they are used."""
 
-import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from catalog.ids import canonical_json, completion_key, seed_for
-from catalog.journal import Journal
 from catalog.records import Completion
+from generators import asking
 from generators.cort.calls import ToolCall
 from generators.cort.interpreter import Interpreter, Python
 from generators.cort.outputs import shown
-from generators.meter import Meter
+from generators.sampling import Sampler
 from generators.settings import HintSettings
-from generators.teachers.protocol import Request, Teacher
+from generators.teachers.protocol import Request
 from verifiers.sandbox import Outcome
 
 if TYPE_CHECKING:
@@ -37,71 +36,33 @@ class NotRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What hinting needs beyond the traces; shared by all shards of a build, on one event loop."""
+    """What hinting needs beyond the traces: a sampler lends its teacher, format, journal, seed, meter and slots."""
 
-    teacher: Teacher
+    sampler: Sampler
     settings: HintSettings
-    format: str
-    """The teacher's prompt format (see generators.teachers.formats)."""
-    thinking: tuple[str, str] | None
-    """Delimiters of the reasoning, None for a teacher without: its code runs anywhere."""
-    journal: Journal
-    seed: int
-    """The recipe's."""
-    meter: Meter
-    slots: asyncio.Semaphore
-    """Requests in flight at most, over all shards."""
     interpreter: Interpreter
-    progress: Callable[[int, int], None]
-    """Told of finished requests and of new completion tokens."""
+
+    @property
+    def thinking(self) -> tuple[str, str] | None:
+        """Delimiters of the reasoning, None for a teacher without: its code runs anywhere."""
+        return self.sampler.thinking
 
 
 async def ask(start: "Start", text: str, max_tokens: int, stop: tuple[str, ...], kit: Kit) -> Completion:
     """Gives the teacher's continuation of `text`, the stop string that ended it included; raises as a teacher does."""
-    settings = kit.settings
-    prefix = start.prompt + text
-    shape = {"temperature": settings.temperature, "top_p": settings.top_p, "stop": list(stop), "logprobs": False}
-    params = canonical_json(shape)
-    key = completion_key(start.task.task_id, STAGE, start.sample, kit.teacher.revision, prefix, params, kit.seed)
-    found = kit.journal.lookup([key], max_tokens)
-    if found:
-        kit.progress(1, 0)
-        return found[key]
+    settings, task_id, prefix = kit.settings, start.task.task_id, start.prompt + text
+    shape = {"temperature": settings.temperature, "top_p": settings.top_p, "stop": list(stop)}
     request = Request(
         prompt=prefix,
         max_tokens=max_tokens,
         temperature=settings.temperature,
         top_p=settings.top_p,
         stop=stop,
-        seed=seed_for(kit.seed, STAGE, key),
+        seed=seed_for(kit.sampler.seed, STAGE, [task_id, start.sample, prefix]),
     )
-    async with kit.slots:
-        kit.meter.check()
-        began = time.monotonic()
-        reply = await kit.teacher.complete(request)
-    choice = reply.choices[0]
-    completion = Completion(
-        key=key,
-        task_id=start.task.task_id,
-        stage=STAGE,
-        sample=start.sample,
-        teacher=kit.teacher.name,
-        revision=kit.teacher.revision,
-        params=params,
-        seed=request.seed,
-        max_tokens=max_tokens,
-        text=choice.text + (choice.stop_string or ""),
-        finish_reason=choice.finish_reason,
-        prompt_tokens=reply.prompt_tokens,
-        completion_tokens=choice.completion_tokens,
-        mean_logprob=choice.mean_logprob,
-        step_logprobs=choice.step_logprobs,
-        wall_s=time.monotonic() - began,
-        created=time.time(),
+    completion, _ = await asking.ask(
+        kit.sampler, request, canonical_json(shape), task_id=task_id, stage=STAGE, sample=start.sample, stops_kept=stop
     )
-    kit.journal.append([completion])
-    kit.meter.add(reply.prompt_tokens, choice.completion_tokens)
-    kit.progress(1, choice.completion_tokens)
     return completion
 
 
@@ -113,8 +74,10 @@ async def run(
     Raises NotRun where the sandbox fails; nothing is journalled then.
     """
     params = canonical_json({"seconds": kit.settings.cell_s})
-    key = completion_key(start.task.task_id, STAGE, start.sample, REVISION, start.prompt + text, params, kit.seed)
-    found = kit.journal.lookup([key], 0)
+    key = completion_key(
+        start.task.task_id, STAGE, start.sample, REVISION, start.prompt + text, params, kit.sampler.seed
+    )
+    found = kit.sampler.journal.lookup([key], 0)
     if found:
         return _told(orjson.loads(found[key].text))
     began = time.monotonic()
@@ -128,7 +91,7 @@ async def run(
         "ms": round(outcome.ms, 3),
         "lost": outcome.lost_state,
     }
-    kit.journal.append(
+    kit.sampler.journal.append(
         [
             Completion(
                 key=key,

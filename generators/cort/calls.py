@@ -48,8 +48,3 @@ class Hint:
 def calls_json(calls: Sequence[ToolCall]) -> str:
     """Gives tool calls as the text of a JSON list."""
     return orjson.dumps([dataclasses.asdict(call) for call in calls]).decode()
-
-
-def calls_from_json(text: str) -> tuple[ToolCall, ...]:
-    """Gives the tool calls that `calls_json` wrote."""
-    return tuple(ToolCall(**call) for call in orjson.loads(text))

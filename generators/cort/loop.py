@@ -5,7 +5,6 @@ waits for no other trace. Answers of the teacher and outputs of the code are bot
 happens to them, so that after a kill the same prefix is rendered again and no finished request is repeated.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +18,7 @@ from generators.cort.kinds import kind_of
 from generators.cort.outputs import block
 from generators.meter import BudgetReached
 from generators.teachers.protocol import TerminalError, TransientError
+from generators.together import together
 
 STRAY = 24
 """Fences that end no code to run, in one trace; behind them the teacher is not stopped at fences any more."""
@@ -78,12 +78,7 @@ async def continue_all(starts: Sequence[Start], kit: Kit) -> list[Outcome]:
     A teacher that fails for now, a budget that is reached and a sandbox that is lost leave a trace owed. AccountError
     and UserError end the call; what was answered by then is journalled.
     """
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_settled(start, kit)) for start in starts]
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]
+    return await together(lambda start: _settled(start, kit), starts, max(1, len(starts)))
 
 
 async def continue_trace(start: Start, kit: Kit) -> Continued:
@@ -160,7 +155,7 @@ async def _settled(start: Start, kit: Kit) -> Outcome:
     except (TransientError, BudgetReached, NotRun) as error:
         return str(error)
     except TerminalError as error:
-        evidence = {"teacher": kit.teacher.name, "revision": kit.teacher.revision}
+        evidence = {"teacher": kit.sampler.teacher.name, "revision": kit.sampler.teacher.revision}
         row = f"{start.task.task_id}#{STAGE}{start.sample}@{len(start.text)}"
         return Reject(
             row, "sample", STAGE, "refused_by_teacher", str(error)[:500], None, None, canonical_json(evidence)

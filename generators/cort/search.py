@@ -16,7 +16,7 @@ from generators.cort.detect import Position, positions
 from generators.cort.hints import INSTRUCTION, insert, opened
 from generators.cort.loop import Continued, Start, continue_all
 from generators.cort.traces import Hinted, hinted
-from generators.teachers.formats import render
+from generators.sampling import rendered
 from verifiers.judge import Item
 from verifiers.verdict import Judgement
 
@@ -89,8 +89,7 @@ class _Current:
 
 def prompt_for(task: Task, kit: Kit) -> str:
     """Gives the raw text that a hinted trace of a task is continued from."""
-    template = kit.settings.prompts.get(task.domain, INSTRUCTION)
-    return render(kit.format, template.replace("{prompt}", task.prompt), kit.thinking)
+    return rendered(task, kit.sampler, kit.settings.prompts, INSTRUCTION)
 
 
 async def prompt(task: Task, kit: Kit, verify: Verify) -> Prompted:

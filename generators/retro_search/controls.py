@@ -9,17 +9,19 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from catalog.errors import Stopped
 from catalog.ids import seed_for
 from catalog.records import Trace
 from generators.retro_search.judging import OwedError, judged
 from generators.retro_search.reviser import STAGE, Place, Reviser, Spent, ask
-from generators.retro_search.revision import Judge, Subject
+from generators.retro_search.revision import Judge
 from generators.retro_search.rollouts import Rollout, answer, closed, read, refused, sampled_by, tokens_of_prefix
 from generators.retro_search.segment import Segmentation, count_steps, segment
-from generators.retro_search.together import together
+from generators.subject import Subject
 from generators.teachers.protocol import TerminalError, TransientError
+from generators.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Control:
     """Why it is pending, in a sentence; empty where it is not."""
 
 
+T = TypeVar("T")
+
 Draw = Callable[[Subject, Segmentation, int, Reviser], Awaitable[tuple[Rollout, str]]]
 """Gives the draw of a number, and the reasoning of the trace that it continues."""
 
@@ -60,12 +64,14 @@ async def random_truncation(
     return await _run(_truncated, subjects, budgets, reviser, judge)
 
 
-def drop_branch_heavy(traces: Sequence[Trace], keywords: Sequence[str], mean_tokens: float) -> list[Trace]:
+def drop_branch_heavy(
+    traces: Sequence[T], thoughts: Callable[[T], int], tokens: Callable[[T], int], mean_tokens: float
+) -> list[T]:
     """Gives the traces that are left when those with the most thoughts go until the mean is at most `mean_tokens`."""
-    kept = sorted(traces, key=lambda trace: len(segment(trace.thinking, keywords).thoughts))
-    total = sum(trace.completion_tokens for trace in kept)
+    kept = sorted(traces, key=thoughts)
+    total = sum(map(tokens, kept))
     while kept and total > mean_tokens * len(kept):
-        total -= kept.pop().completion_tokens
+        total -= tokens(kept.pop())
     return kept
 
 

@@ -4,16 +4,15 @@ The journal's key is made of task, rollout, the reviser's revision, the rendered
 trace, the search, the switch point and the phase (the banned step, the rest, an answer): no two rollouts share one.
 """
 
-import time
 from dataclasses import dataclass
 
 from catalog.errors import UserError
-from catalog.ids import canonical_json, completion_key, seed_for
+from catalog.ids import canonical_json, seed_for
 from catalog.records import Completion, Task
+from generators import asking
 from generators.retro_search.segment import BLANK
-from generators.sampling import Sampler
+from generators.sampling import Sampler, rendered
 from generators.settings import ReviseSettings
-from generators.teachers.formats import render
 from generators.teachers.protocol import Request
 
 STAGE = "revise"
@@ -44,8 +43,7 @@ class Reviser:
 
     def prompt(self, task: Task) -> str:
         """Gives the raw text in front of a trace's reasoning."""
-        template = self.sampler.settings.prompts.get(task.domain, "{prompt}")
-        return render(self.sampler.format, template.replace("{prompt}", task.prompt), self.sampler.thinking)
+        return rendered(task, self.sampler, self.sampler.settings.prompts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +114,6 @@ async def ask(
             "banned": list(banned),
         }
     )
-    revision = sampler.teacher.revision
-    key = completion_key(place.task_id, STAGE, index, revision, prompt, params, sampler.seed)
-    known = sampler.journal.lookup([key], limit).get(key)
-    if known is not None:
-        return known, Spent(known.prompt_tokens, known.completion_tokens)
     request = Request(
         prompt=prompt,
         max_tokens=limit,
@@ -131,33 +124,9 @@ async def ask(
         redraw=False,  # each draw is to be journalled
         seed=seed_for(sampler.seed, STAGE, [place.parent, place.start, place.switch, index, *phase]),
     )
-    async with sampler.slots:
-        sampler.meter.check()
-        started = time.monotonic()
-        reply = await sampler.teacher.complete(request)
-    choice = reply.choices[0]
-    completion = Completion(
-        key=key,
-        task_id=place.task_id,
-        stage=STAGE,
-        sample=index,
-        teacher=sampler.teacher.name,
-        revision=revision,
-        params=params,
-        seed=request.seed,
-        max_tokens=limit,
-        text=choice.text + (BLANK if choice.stop_string == BLANK else ""),
-        finish_reason=choice.finish_reason,
-        prompt_tokens=reply.prompt_tokens,
-        completion_tokens=choice.completion_tokens,
-        mean_logprob=None,
-        step_logprobs=None,
-        wall_s=time.monotonic() - started,
-        created=time.time(),
+    completion, reply = await asking.ask(
+        sampler, request, params, task_id=place.task_id, stage=STAGE, sample=index, stops_kept=(BLANK,)
     )
-    sampler.journal.append([completion])
-    sampler.meter.add(reply.prompt_tokens, choice.completion_tokens)
-    sampler.progress(0, choice.completion_tokens)
-    cached = reply.cached_tokens
-    told = (0, 0) if cached is None else (cached, reply.prompt_tokens)
-    return completion, Spent(reply.prompt_tokens, choice.completion_tokens, *told)
+    cached = reply.cached_tokens if reply else None
+    told = (0, 0) if cached is None else (cached, completion.prompt_tokens)
+    return completion, Spent(completion.prompt_tokens, completion.completion_tokens, *told)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from catalog.records import Task, Trace, Verdict
+from catalog.records import Trace
 from generators.retro_search.reviser import Spent
 from generators.retro_search.rollouts import Rollout
 from verifiers.judge import Item
@@ -13,15 +13,6 @@ Judge = Callable[[Sequence[Item]], Awaitable[Sequence[Judgement]]]
 """Gives a judgement for each item, in their order."""
 
 REVISED, PENDING = "revised", "pending"
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A trace to revise, with its task and what its verifier said of it."""
-
-    task: Task
-    trace: Trace
-    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,13 @@ from catalog.records import Trace
 from generators.retro_search.answers import first_stated
 from generators.retro_search.judging import OwedError, judged
 from generators.retro_search.reviser import STAGE, Place, Reviser, Spent
-from generators.retro_search.revision import PENDING, REVISED, Judge, Revision, Subject, SwitchPoint, Version
+from generators.retro_search.revision import PENDING, REVISED, Judge, Revision, SwitchPoint, Version
 from generators.retro_search.rollouts import Rollout, answer, closed, sampled_by, stay, tokens_of_prefix
 from generators.retro_search.segment import Segmentation, count_steps, segment
-from generators.retro_search.together import together
 from generators.retro_search.value import accept, summed_up, value
+from generators.subject import Subject
 from generators.teachers.protocol import TransientError
+from generators.together import together
 
 ORIGIN = "retro_search"
 

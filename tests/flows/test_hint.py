@@ -171,6 +171,14 @@ def test_of_a_tasks_hinted_traces_one_trains_and_the_others_say_why_not(hinting,
     assert "difficulty_full" in reasonmill("why", one, "--store", store).out
 
 
+def test_of_equal_hinted_traces_the_one_that_trains_is_not_dropped_as_the_others_duplicate(hinting, tmp_path) -> None:
+    path = hinting(more="n = 3", strategy="prompt")  # the recorded continuation is the same each time
+    path.write_text(path.read_text().replace("exact = false", "exact = true"))
+    summary = build(path, tmp_path / "store")
+    rows = load_from_disk(f"{summary['dataset']}/distill")["train"]
+    assert len({row["task_id"] for row in rows if row["origin"] == "cort"}) == 8
+
+
 def test_kill_in_the_middle_of_hints_repeats_no_request_and_gives_the_same_bytes(hinting, teacher, tmp_path) -> None:
     path = hinting("--delay-ms", "40", count=40)
     whole = build(path, tmp_path / "whole")

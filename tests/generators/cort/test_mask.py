@@ -1,10 +1,12 @@
 """The mask of tool output is exact to the token, whatever the tokenizer makes of the border."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generators.cort.calls import ToolCall, calls_from_json, calls_json
+from generators.cort.calls import ToolCall, calls_json
 from generators.cort.mask import token_mask, tokens_and_mask
 from generators.cort.outputs import block
 from tests.tiny_model import TEXT
@@ -47,4 +49,4 @@ def test_tokens_that_only_touch_a_span_are_learned() -> None:
 
 def test_calls_survive_their_json() -> None:
     calls = (ToolCall("x\n", "é", "ok", 1.5, 3, "calculation", 4, 9, True),)
-    assert calls_from_json(calls_json(calls)) == calls
+    assert tuple(ToolCall(**one) for one in json.loads(calls_json(calls))) == calls

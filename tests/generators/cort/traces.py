@@ -20,7 +20,8 @@ from generators.cort.asking import Kit
 from generators.cort.interpreter import Interpreter
 from generators.cort.loop import Continued, Outcome, Start, continue_all
 from generators.meter import Limits, Meter
-from generators.settings import HintSettings
+from generators.sampling import Sampler
+from generators.settings import HintSettings, SampleSettings
 from tests.generators.serving import client_of
 from verifiers.sandbox import Sandbox
 
@@ -58,18 +59,18 @@ async def open_kit(url: str, store: Path, *, thinking: Any = THINKING, **changes
     journal = Journal.open(Store.open(store))
     try:
         async with client_of(url, concurrency=64) as teacher:
-            yield Kit(
-                teacher,
-                settings,
-                "plain",
-                thinking,
-                journal,
-                7,
-                Meter(Limits()),
-                asyncio.Semaphore(int(os.environ.get("REASONMILL_TEST_SLOTS", "64"))),
-                Interpreter(*_box()),
-                lambda requests, tokens: None,
+            sampler = Sampler(
+                teacher=teacher,
+                settings=SampleSettings(teacher="t"),
+                format="plain",
+                thinking=thinking,
+                journal=journal,
+                seed=7,
+                meter=Meter(Limits()),
+                slots=asyncio.Semaphore(int(os.environ.get("REASONMILL_TEST_SLOTS", "64"))),
+                progress=lambda samples, tokens: None,
             )
+            yield Kit(sampler, settings, Interpreter(*_box()))
     finally:
         journal.close()
 

@@ -14,10 +14,11 @@ from catalog.records import Task, Trace, Verdict
 from catalog.store import Store
 from generators.meter import Limits, Meter
 from generators.retro_search.reviser import Reviser
-from generators.retro_search.revision import Judge, Revision, Subject
+from generators.retro_search.revision import Judge, Revision
 from generators.retro_search.search import revise
 from generators.sampling import Sampler
 from generators.settings import ReviseSettings, SampleSettings
+from generators.subject import Subject
 from generators.teachers.protocol import Teacher
 from tests.generators.serving import client_of, scripted_server
 from verifiers.judge import Item, slow

@@ -63,12 +63,16 @@ def test_truncation_keeps_the_trace_s_own_beginning(url, subjects, tmp_path):
 
 def test_the_traces_with_the_most_thoughts_go_until_the_mean_is_reached(subjects):
     traces = [given.trace for given in subjects]
-    assert drop_branch_heavy(traces, TRANSITIONS, 1e9) == sorted(traces, key=_thoughts)
+    assert drop_branch_heavy(traces, _thoughts, _tokens, 1e9) == sorted(traces, key=_thoughts)
     mean = sum(trace.completion_tokens for trace in traces) / len(traces)
-    kept = drop_branch_heavy(traces, TRANSITIONS, mean - 1)
+    kept = drop_branch_heavy(traces, _thoughts, _tokens, mean - 1)
     gone = [trace for trace in traces if trace not in kept]
     assert not kept or sum(trace.completion_tokens for trace in kept) <= (mean - 1) * len(kept)
     assert all(_thoughts(a) <= _thoughts(b) for a in kept for b in gone)
+
+
+def _tokens(trace):
+    return trace.completion_tokens
 
 
 def _thoughts(trace):
