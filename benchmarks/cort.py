@@ -19,19 +19,24 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow.parquet as pq
 from harness import machine
 
+from generators.cort.detect import CHECK, COMPUTE, positions
 from generators.cort.interpreter import Interpreter, open_interpreter
 from generators.cort.recorded import recorded_calls
+from generators.cort.recorded import replay as run_again
 from verifiers import sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data" / "tora_tool_traces_gsm8k.jsonl.gz"
+TRACED = DATA.with_name("reasoning_traces.parquet")
 RESULT = ROOT / "benchmarks" / "results" / "cort.json"
 ROUNDS, TRACES, CELLS, SLOW_S = 3, 8, 5, 0.2
 LIVE = 200
@@ -198,6 +203,30 @@ async def a_cell(interpreter: Interpreter) -> dict[str, float]:
     }
 
 
+async def recorded_programs(interpreter: Interpreter) -> dict[str, int]:
+    """Every recorded program run again here, by how its output compares with the recorded one."""
+    with gzip.open(DATA, "rt") as lines:
+        traces = [recorded_calls(json.loads(line)["response"]) for line in lines]
+    again = [one for calls in traces for one in await run_again(calls, interpreter)]
+    return {"programs": len(again), **Counter(one.why for one in again)}
+
+
+def detected() -> dict[str, Any]:
+    """Where the detectors would put hints into the real traces, and the share of the thinking that they reach over."""
+    texts = [text.partition("</think>")[0] for text in pq.read_table(TRACED)["response"].to_pylist()]
+    found = [positions(text) for text in texts]
+    characters = sum(map(len, texts))
+    result: dict[str, Any] = {"traces": len(texts), "characters": characters}
+    for kind in (COMPUTE, CHECK):
+        of_kind = [[one for one in some if one.kind == kind] for some in found]
+        result[kind] = {
+            "positions": sum(map(len, of_kind)),
+            "traces": sum(map(bool, of_kind)),
+            "share": round(sum(one.end - one.at for some in of_kind for one in some) / characters, 4),
+        }
+    return result
+
+
 def _processes() -> list[psutil.Process]:
     return psutil.Process().children(recursive=True)
 
@@ -227,6 +256,8 @@ async def main() -> None:
         result["a_cell_that_prints"] = await a_cell(interpreter)
         result["at_once"] = await at_once(interpreter)
         result["many"] = await many(interpreter)
+        result["recorded_programs"] = await recorded_programs(interpreter)
+    result["detected"] = detected()
     result["processes_left"] = len(_processes())
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
