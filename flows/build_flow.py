@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import asdict
-from math import ceil
 from typing import Any
 
 import psutil
@@ -16,21 +15,16 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
 from prefect.client.schemas.objects import StateType
-from prefect.context import get_run_context
-from prefect.futures import as_completed
 from prefect.states import Crashed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from catalog.errors import Unfinished
-from catalog.store import Build, Store
-from flows.driver import SHARD_THREADS, ShardResult, run_shard
+from catalog.errors import UserError
+from catalog.store import Store
+from flows import on_ray, shard_tasks
+from flows.driver import SHARD_THREADS
 from flows.loading import load
 from flows.report import Summary, as_markdown, from_dict, summarise
 from flows.session import open_session
-from flows.workbench import Workbench
-
-MOST_SHARD_TASKS = 150
-"""With the tasks of the other stages and three retries of a few, a build stays under 200 task runs."""
 
 _TAG = "reasonmill"
 
@@ -44,12 +38,17 @@ _RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=SHARD_THRE
     persist_result=False,
     validate_parameters=False,
 )
-def build_flow(recipe: str, store: str, overrides: tuple[str, ...] = (), fresh: bool = False) -> dict[str, Any]:
-    """Builds the recipe at path `recipe` in `store` and gives the summary of the finished build."""
+def build_flow(
+    recipe: str, store: str, overrides: tuple[str, ...] = (), fresh: bool = False, ray: bool = False
+) -> dict[str, Any]:
+    """Builds the recipe at path `recipe` in `store` and gives the summary of the finished build.
+
+    `ray`: this flow's task runner is Ray's, so shards run on its workers.
+    """
     resolved = load(recipe, overrides)
     opened = Store.open(store)
     with open_session(resolved, opened, fresh) as session:
-        session.run(_prefect_runner)
+        session.run(on_ray.runner(resolved) if ray else shard_tasks.run)
         if resolved.recipe.hint is not None:
             _step("rft", session.filter_hinted)
         _step("dedup", session.dedup)
@@ -60,11 +59,20 @@ def build_flow(recipe: str, store: str, overrides: tuple[str, ...] = (), fresh: 
     return asdict(summary)
 
 
-def run(recipe: str, store: str, overrides: tuple[str, ...], fresh: bool) -> Summary:
-    """Runs the flow in this process against the Prefect API of the environment."""
+def run(recipe: str, store: str, overrides: tuple[str, ...], fresh: bool, ray: str | None) -> Summary:
+    """Runs the flow in this process against the Prefect API of the environment; `ray`: a cluster's address."""
     close_dead_runs()
-    with tags(_TAG, _process_tag()):
-        return from_dict(build_flow(recipe=recipe, store=store, overrides=overrides, fresh=fresh))
+    this = build_flow.with_options(task_runner=on_ray.task_runner(ray)) if ray else build_flow
+    try:
+        with tags(_TAG, _process_tag()):
+            return from_dict(this(recipe=recipe, store=store, overrides=overrides, fresh=fresh, ray=bool(ray)))
+    except ConnectionError as error:
+        if ray is None:
+            raise
+        raise UserError(
+            f"The Ray cluster at {ray} takes no work ({error}): `ray status` there says how it is, and a cluster with a "
+            "token wants RAY_AUTH_MODE=token and the token here."
+        ) from None
 
 
 def _process_tag() -> str:
@@ -92,35 +100,3 @@ def _step(name: str, function: Callable[[], None]) -> None:
         function()
 
     step()
-
-
-def _prefect_runner(bench: Workbench, build: Build, shards: list[int], done: Callable[[ShardResult], None]) -> None:
-    """Runs shards as Prefect tasks, several shards a task where there are many; owed rows are retried twice."""
-    size = ceil(len(shards) / MOST_SHARD_TASKS)
-    groups = [shards[i : i + size] for i in range(0, len(shards), size)]
-
-    @task(
-        name="shards",
-        task_run_name="shards {first} to {last}",
-        retries=2,
-        retry_delay_seconds=[5, 30],
-        retry_condition_fn=lambda _task, _run, state: isinstance(state.result(raise_on_failure=False), Unfinished),
-        cache_policy=NO_CACHE,
-        persist_result=False,
-    )
-    def shard_group(first: int, last: int) -> list[ShardResult]:
-        results = [run_shard(bench, build, shard) for shard in shards if first <= shard <= last]
-        owed = [result for result in results if result.pending]
-        last_try = get_run_context().task_run.run_count > 2  # type: ignore[union-attr]
-        if owed and not last_try and not bench.stopped and not bench.meter.reached():
-            raise Unfinished("; ".join(cause for result in owed for cause in result.causes))
-        return results
-
-    futures = [shard_group.submit(group[0], group[-1]) for group in groups]
-    try:
-        for future in as_completed(futures):
-            for result in future.result():
-                done(result)
-    except BaseException:
-        bench.stop()
-        raise

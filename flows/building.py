@@ -4,8 +4,9 @@ import json
 import sys
 from dataclasses import asdict
 
+from catalog.errors import UserError
 from catalog.store import Store, default_store
-from flows import driver, report
+from flows import clusters, driver, report
 from flows.loading import Resolved, load
 from flows.session import open_session
 
@@ -16,6 +17,7 @@ def build(
     overrides: tuple[str, ...],
     *,
     plain: bool,
+    ray: str | None,
     fresh: bool,
     dry_run: bool,
     as_json: bool,
@@ -26,7 +28,9 @@ def build(
     if dry_run:
         print(json.dumps(_plan(resolved, where), indent=None if as_json else 2, ensure_ascii=False))
         return
-    summary = _plainly(resolved, where, fresh) if plain else _through_prefect(resolved, where, overrides, fresh)
+    if plain and ray:
+        raise UserError("--plain builds without Prefect and --ray through it: give one of them.")
+    summary = _plainly(resolved, where, fresh) if plain else _through_prefect(resolved, where, overrides, fresh, ray)
     if as_json:
         print(json.dumps(asdict(summary)))
     else:
@@ -44,7 +48,11 @@ def _plainly(resolved: Resolved, where: str, fresh: bool) -> report.Summary:
     return report.summarise(session.build)
 
 
-def _through_prefect(resolved: Resolved, where: str, overrides: tuple[str, ...], fresh: bool) -> report.Summary:
+def _through_prefect(
+    resolved: Resolved, where: str, overrides: tuple[str, ...], fresh: bool, ray: str | None
+) -> report.Summary:
+    if ray:
+        clusters.require(resolved, ray)
     Store.open(where)  # a store that cannot be used is told before a server is started
     print("starting the orchestrator ...", file=sys.stderr)
     from flows.prefect_server import prefect_api
@@ -52,7 +60,7 @@ def _through_prefect(resolved: Resolved, where: str, overrides: tuple[str, ...],
     with prefect_api():
         from flows import build_flow
 
-        return build_flow.run(str(resolved.path), where, overrides, fresh)
+        return build_flow.run(str(resolved.path), where, overrides, fresh, ray)
 
 
 def _plan(resolved: Resolved, where: str) -> dict[str, object]:

@@ -39,6 +39,10 @@ def build(
     store: StoreOption = None,
     overrides: SetOption = [],
     plain: Annotated[bool, typer.Option("--plain", help="Runs the same driver without Prefect.")] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="ADDRESS", help="Runs shards on this Ray cluster; `local` starts one."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begins this recipe's build anew.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Prints the resolved recipe and the plan.")] = False,
     as_json: JsonOption = False,
@@ -46,7 +50,7 @@ def build(
     """Builds a dataset from a recipe; the same command again goes on where it stopped."""
     from flows import building
 
-    building.build(recipe, store, tuple(overrides), plain=plain, fresh=fresh, dry_run=dry_run, as_json=as_json)
+    building.build(recipe, store, tuple(overrides), plain=plain, ray=ray, fresh=fresh, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
