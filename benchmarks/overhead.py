@@ -30,6 +30,9 @@ RESULTS = HERE / "results" / "overhead.json"
 PEERS = HERE / "peers"
 TIMEOUT_S = 1800
 REPEATS = 2
+ROUNDS = 5
+"""Of the bare client and ours, one after the other in each: the share is compared within a round."""
+
 SEED = 1
 LEVEL = {"n": 3, "k": 6, "l": 8}
 """Small formulas, of which there are enough for 100,000 tasks of different structure."""
@@ -144,8 +147,8 @@ def _distilabel(arm: Arm, url: str, server: int, folder: Path, batch: int) -> Fi
 
 
 ARMS = (
-    Arm("bare", 10_000, 1, bare),
-    Arm("ours", 10_000, 1, ours),
+    Arm("bare", 10_000, 1, bare, ROUNDS),
+    Arm("ours", 10_000, 1, ours, ROUNDS),
     Arm("bare, 4 samples", 10_000, 4, bare),
     Arm("ours, 4 samples", 10_000, 4, ours),
     Arm("curator", 3_000, 1, curator),
@@ -239,10 +242,16 @@ def _summary(runs: list[Figures]) -> Figures:
 
 
 def targets(arms: dict[str, Figures]) -> list[Figures]:
-    """Gives what was wanted beside what was measured: of every arm its best run, the one that was disturbed least."""
+    """Gives what was wanted beside what was measured.
+
+    Of every arm its best run counts, the one that was disturbed least; as a share of the bare client's rate, the median
+    of the rounds, for the machine's own speed swings from one minute to the next.
+    """
     rate = {name: arm["rows_per_s"]["best"] for name, arm in arms.items()}
     wanted: list[tuple[str, float, str, float]] = [("rows a second", rate["ours"], ">=", 2000)]
-    wanted.append(("share of the bare client's rate", rate["ours"] / rate["bare"], ">=", 0.5))
+    rounds = zip(arms["ours"]["runs"], arms["bare"]["runs"], strict=True)
+    shares = [mine["rows_per_s"] / theirs["rows_per_s"] for mine, theirs in rounds]
+    wanted.append(("share of the bare client's rate, median", statistics.median(shares), ">=", 0.5))
     for peer, factor in (("curator", 5), ("distilabel", 10), ("distilabel, batch 1000", 10)):
         if peer in arms:
             wanted.append((f"times {peer}", rate["ours"] / rate[peer], ">=", factor))

@@ -70,8 +70,8 @@ def run(recipe: str, store: str, overrides: tuple[str, ...], fresh: bool, ray: s
         if ray is None:
             raise
         raise UserError(
-            f"The Ray cluster at {ray} takes no work ({error}): `ray status` there says how it is, and a cluster with a "
-            "token wants RAY_AUTH_MODE=token and the token here."
+            f"The Ray cluster at {ray} takes no work ({error}): `ray status` there says how it is, and a cluster with "
+            "a token wants RAY_AUTH_MODE=token and the token here."
         ) from None
 
 
