@@ -20,13 +20,14 @@ from typing import Any
 from catalog.errors import UserError
 from catalog.ids import canonical_json, task_id
 from catalog.records import Reject, Task
+from catalog.votes import CONSENSUS
 from generators import saturn
 from generators.formula import Formula, parse, solutions, solves
 from generators.isomorphism import structure
 from generators.rows import MAX_EXCERPT, Hub, Row, Source, columns, read
 from generators.settings import ProblemsSettings
 from verifiers.code.spec import read as read_tests
-from verifiers.consensus import CONSENSUS, VOTED
+from verifiers.consensus import VOTED
 from verifiers.judge import VERIFIERS
 
 MAX_PROMPT = 100_000
