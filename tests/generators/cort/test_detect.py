@@ -27,7 +27,7 @@ def thinking(shared_data) -> dict[str, str]:
     return {name: response.split("</think>")[0] for name, response in rows if name in wanted}
 
 
-@pytest.mark.parametrize(("kind", "at_least"), [(COMPUTE, 0.78), (CHECK, 0.82)])
+@pytest.mark.parametrize(("kind", "at_least"), [(COMPUTE, 0.78), (CHECK, 0.84)])
 def test_precision_on_labelled_positions_of_real_traces(kind, at_least, thinking) -> None:
     """Promise: of the labelled positions that a detector finds, so many are what it says (docs/cort.md)."""
     hits = []
