@@ -3,16 +3,17 @@
 Nothing in it is written by hand for one dataset: what the manifest and the counts do not say, the card does not say.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 import yaml
 
+from catalog.card_origins import share, where_from
 from catalog.facts import GUESSABLE, Facts
 from catalog.licenses import license_metadata
 from catalog.manifest import Manifest
+from catalog.markdown import cell, line, table
 from catalog.profiles import PROFILES, SPLITS
 
 SOURCES_SHOWN = 100
@@ -28,14 +29,15 @@ def card(manifest: Manifest, facts: Facts, place: str) -> str:
     `place` is what `datasets.load_dataset` is to be given: the repository's id, or `.` for the folder of the card.
     """
     sections = [
-        f"# {_cell(manifest.name)}",
+        f"# {cell(manifest.name)}",
         _what(manifest, facts),
         _how(manifest, facts),
+        where_from(facts),
         _sources(facts),
         _columns(facts),
         _load(facts, place),
         _rebuild(manifest),
-        _limits(facts),
+        _limits(manifest, facts),
     ]
     return _header(manifest, facts) + "\n" + "\n\n".join(sections) + "\n"
 
@@ -77,47 +79,47 @@ def _what(manifest: Manifest, facts: Facts) -> str:
     empty = [f"`{profile}`" for profile, splits in facts.rows.items() if not any(splits.values())]
     note = f"\n\nWithout rows, and so without files: {', '.join(empty)}." if empty else ""
     return (
-        f"Version `{manifest.version}`, built by reasonmill {_cell(manifest.code_version)}. "
+        f"Version `{manifest.version}`, built by reasonmill {cell(manifest.code_version)}. "
         "One configuration a purpose:\n\n"
-        + _table(("configuration", "what for", "train rows", "test rows"), lines)
+        + table(("configuration", "what for", "train rows", "test rows"), lines)
         + "\n\nAll rows of a task are in the same split, chosen by a hash of the task."
         + note
     )
 
 
 def _how(manifest: Manifest, facts: Facts) -> str:
-    teachers = [f"| {_cell(name)} | {_cell(revision)} |" for name, revision in sorted(manifest.teachers.items())]
+    teachers = [f"| {cell(name)} | {cell(revision)} |" for name, revision in sorted(manifest.teachers.items())]
     settings = [
-        f"| {_cell(key)} | {_cell(value)} |"
-        for section in ("sample", "verify", "dedup", "export")
+        f"| {cell(key)} | {cell(value)} |"
+        for section in ("sample", "verify", "revise", "hint", "dedup", "export")
         for key, value in _flat(section, manifest.recipe.get(section))
     ]
     stages = [
-        f"| {_cell(stage)} | {_cell(unit)} | {sums['rows_in']:,} | {sums['rows_out']:,} | {sums['rejects']:,} "
+        f"| {cell(stage)} | {cell(unit)} | {sums['rows_in']:,} | {sums['rows_out']:,} | {sums['rejects']:,} "
         f"| {sums['pending']:,} | {sums['completion_tokens']:,} |"
         for (stage, unit), sums in sorted(facts.stages.items(), key=lambda item: _order(item[0][0]))
     ]
     verdicts = [
-        f"| {_cell(verifier)} | {version} | {_cell(verdict)} | {n:,} |"
+        f"| {cell(verifier)} | {version} | {cell(verdict)} | {n:,} |"
         for (verifier, version, verdict), n in sorted(facts.verdicts.items())
     ]
     rejects = [
-        f"| {_cell(stage)} | {_cell(reason)} | {n:,} |"
+        f"| {cell(stage)} | {cell(reason)} | {n:,} |"
         for (stage, reason), n in sorted(facts.rejects.items(), key=lambda item: (_order(item[0][0]), item[0][1]))
     ]
     parts = [
         "## How it was made",
         f"Seed {manifest.seed}. Teachers:",
-        _table(("teacher", "model and revision"), teachers),
-        "Settings of sampling, verification, deduplication and export (the whole recipe is in `recipe.toml`):",
-        _table(("setting", "value"), settings),
+        table(("teacher", "model and revision"), teachers),
+        "Settings of the stages (the whole recipe is in `recipe.toml`):",
+        table(("setting", "value"), settings),
         "What went into each stage and what came of it; rows in are rows out, rejects and rows still pending:",
-        _table(("stage", "unit", "rows in", "rows out", "rejects", "pending", "completion tokens"), stages),
+        table(("stage", "unit", "rows in", "rows out", "rejects", "pending", "completion tokens"), stages),
         "What the verifiers said of the traces:",
-        _table(("verifier", "version", "verdict", "traces"), verdicts),
+        table(("verifier", "version", "verdict", "traces"), verdicts),
         *_audit(manifest),
         "Why rows were dropped. An `export_…` stage says what a configuration left out; it may be in another:",
-        _table(("stage", "reason", "rows"), rejects),
+        table(("stage", "reason", "rows"), rejects),
     ]
     return "\n\n".join(parts)
 
@@ -125,29 +127,48 @@ def _how(manifest: Manifest, facts: Facts) -> str:
 def _audit(manifest: Manifest) -> list[str]:
     """Gives what the audit of the verifiers found, nothing where none was run."""
     sums: dict[tuple[str, str], list[int]] = {}
-    for line in manifest.audit.get("lines", ()):
-        counted = sums.setdefault((line["verifier"], line["family"]), [0, 0, 0])
+    for kind in manifest.audit.get("lines", ()):
+        counted = sums.setdefault((kind["verifier"], kind["family"]), [0, 0, 0])
         for i, name in enumerate(("tried", "faults", "unjudged")):
-            counted[i] += line[name]
+            counted[i] += kind[name]
     if not sums:
         return []
     lines = [
-        f"| {_cell(verifier)} | {_cell(family)} | {tried:,} | {faults:,} | {unjudged:,} |"
+        f"| {cell(verifier)} | {cell(family)} | {tried:,} | {faults:,} | {unjudged:,} |"
         for (verifier, family), (tried, faults, unjudged) in sorted(sums.items())
     ]
-    return [
+    audit = manifest.audit
+    rates = [
+        f"{_rate(audit[name])} {what}" + (f" (the limit is {_rate(limit)})" if limit is not None else "")
+        for name, what in (("false_accept", "of mutants and junk"), ("false_reject", "of right answers"))
+        for limit in [audit.get("limits", {}).get(f"max_{name}")]
+    ]
+    faults = [
+        line(one["verifier"], one["family"], one["kind"], one["tried"], one["faults"])
+        for one in audit["lines"]
+        if one["faults"]
+    ]
+    parts = [
         f"The verifiers were audited on {manifest.audit['cases']:,} tasks of this build before the export. A fault is "
         "a mutant of a right answer, or junk, that was judged correct, or a right answer written differently that was "
         "not; those without a verdict are counted apart:",
-        _table(("verifier", "probes", "tried", "faults", "without a verdict"), lines),
+        table(("verifier", "probes", "tried", "faults", "without a verdict"), lines),
+        f"Faults are {rates[0]} and {rates[1]}.",
     ]
+    if faults:
+        parts += ["Kinds of probes with faults:", table(("verifier", "probes", "kind", "tried", "faults"), faults)]
+    return parts
+
+
+def _rate(value: float) -> str:
+    return f"{value:.2%}"
 
 
 def _sources(facts: Facts) -> str:
     profiles = list(published_splits(facts))
     pairs = sorted({(source, license) for source, license, _ in facts.sources})
     lines = [
-        f"| {_cell(source)} | {_cell(license) or 'not stated'} | "
+        f"| {cell(source)} | {cell(license) or 'not stated'} | "
         + " | ".join(f"{facts.sources[source, license, profile]:,}" for profile in profiles)
         + " |"
         for source, license in pairs[:SOURCES_SHOWN]
@@ -156,7 +177,7 @@ def _sources(facts: Facts) -> str:
     return (
         "## Sources and licences\n\n"
         "Rows by the source of their task and the licence of its text; each row carries both:\n\n"
-        + _table(("source", "licence", *(f"`{profile}` rows" for profile in profiles)), lines)
+        + table(("source", "licence", *(f"`{profile}` rows" for profile in profiles)), lines)
         + more
     )
 
@@ -171,7 +192,7 @@ def _columns(facts: Facts) -> str:
             f"| `{field.name}` | `{_type(field.type)}` | {field.metadata[b'description'].decode()} |"
             for field in schema
         ]
-        parts += [f"### {', '.join(profiles)}", _table(("column", "type", "what it is"), lines)]
+        parts += [f"### {', '.join(profiles)}", table(("column", "type", "what it is"), lines)]
     return "\n\n".join(parts)
 
 
@@ -185,18 +206,16 @@ def _load(facts: Facts, place: str) -> str:
 
 def _rebuild(manifest: Manifest) -> str:
     paths = [task["path"] for task in manifest.recipe.get("tasks", ()) if task.get("path")]
-    needs = (
-        f" It reads {', '.join(_cell(path) for path in paths)}, which are not part of this dataset." if paths else ""
-    )
+    needs = f" It reads {', '.join(cell(path) for path in paths)}, which are not part of this dataset." if paths else ""
     versions = ", ".join(f"{name} {version}" for name, version in sorted(manifest.versions.items()))
     return (
         "## Rebuilding\n\n```\nreasonmill build recipe.toml\n```\n\n"
-        f"`recipe.toml` and `manifest.json` are beside this file.{needs} Code version {_cell(manifest.code_version)}"
-        + (f"; {_cell(versions)}." if versions else ".")
+        f"`recipe.toml` and `manifest.json` are beside this file.{needs} Code version {cell(manifest.code_version)}"
+        + (f"; {cell(versions)}." if versions else ".")
     )
 
 
-def _limits(facts: Facts) -> str:
+def _limits(manifest: Manifest, facts: Facts) -> str:
     limits = [
         "A verdict is about the final answer. The reasoning before it was not checked.",
         "The licences above are those of the task texts. What the terms of the teacher models say of their answers was "
@@ -206,6 +225,12 @@ def _limits(facts: Facts) -> str:
         limits.append("No decontamination against benchmarks was run.")
     if not any(stage == "dedup" for stage, _ in facts.stages):
         limits.append("No deduplication was run.")
+    if not manifest.audit.get("lines"):
+        limits.append("The verifiers were not audited on tasks of this build.")
+    voted = {profile: share(rows.voted, rows.rows) for profile, rows in facts.origins.items() if rows.voted}
+    if voted:
+        named = ", ".join(f"{told} in `{profile}`" for profile, told in voted.items())
+        limits.append(f"Rows whose reference is a majority vote of the teacher's own answers: {named}.")
     guessable = {profile: n for profile, n in facts.guessable.items() if n}
     if guessable:
         named = ", ".join(f"{n:,} in `{profile}`" for profile, n in guessable.items())
@@ -236,15 +261,3 @@ def _type(kind: pa.DataType) -> str:
     if pa.types.is_struct(kind):
         return f"{{{', '.join(field.name for field in kind)}}}"
     return str(kind)
-
-
-def _table(head: Sequence[str], lines: Sequence[str]) -> str:
-    if not lines:
-        return "(none)"
-    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *lines])
-
-
-def _cell(value: Any) -> str:
-    """Gives a value as text that stays inside a table cell and is no markup: names come from data."""
-    text = re.sub(r"\s+", " ", str(value)).strip()
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.arrow_dataset import read_batches
+from catalog.origins import Rows, Transformations, transformations
 from catalog.profiles import PROFILES, SPLITS
 from catalog.store import Build
 
@@ -23,6 +24,10 @@ class Facts:
     """Dataset rows per profile and split."""
     sources: Counter[tuple[str, str, str]]
     """Dataset rows per source (without its row number), licence and profile."""
+    origins: dict[str, Rows]
+    """Per profile, how its rows came to be."""
+    made: Transformations
+    """What the build's stages made of its traces."""
     guessable: dict[str, int]
     """Per profile, dataset rows whose task has a guess rate above GUESSABLE."""
     stages: dict[tuple[str, str], dict[str, int]]
@@ -47,12 +52,15 @@ def gather(build: Build, dataset: Path) -> Facts:
     rows: dict[str, dict[str, int]] = {}
     sources: Counter[tuple[str, str, str]] = Counter()
     guessable: dict[str, int] = {}
+    origins: dict[str, Rows] = {}
     for profile in [name for name in PROFILES if (dataset / name).is_dir()]:
         rows[profile] = dict.fromkeys(SPLITS, 0)
         guessable[profile] = 0
+        origins[profile] = Rows()
         for split in SPLITS:
             for batch in read_batches(dataset / profile / split):
                 rows[profile][split] += len(batch)
+                origins[profile].add(batch)
                 named = zip(batch["source"].to_pylist(), batch["license"].to_pylist(), strict=True)
                 sources.update((family(source), license, profile) for source, license in named)
                 rates = batch["guess_rate"].to_pylist()
@@ -65,6 +73,8 @@ def gather(build: Build, dataset: Path) -> Facts:
     return Facts(
         rows=rows,
         sources=sources,
+        origins=origins,
+        made=transformations(build),
         guessable=guessable,
         stages=stages,
         rejects=Counter((row.stage, row.reason) for row in build.iter_rows("rejects")),

@@ -6,6 +6,8 @@ import textwrap
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from catalog.votes import spec_before_vote
+
 if TYPE_CHECKING:
     from catalog.lineage import Diff, History, Passage, Shown
 
@@ -36,7 +38,8 @@ def _passage(of: "History", passage: "Passage") -> list[str]:
     if passage.task is not None:
         task = passage.task
         lines.append(_fact("task", f"{task['task_id']}: {task['domain']}, {task['source']}, licence {task['license']}"))
-        voted = ", by vote" if task["reference"] and '"consensus"' in task["spec"] else ""
+        asked = [task[name] for name in ("task_id", "domain", "prompt", "verifier", "spec")]
+        voted = ", by vote" if task["reference"] and spec_before_vote(*asked) is not None else ""
         lines.append(_fact("", f"checked by {task['verifier']}, reference {_short(task['reference'])}{voted}"))
     said: dict[str, list[dict[str, Any]]] = {}
     for verdict in passage.verdicts:

@@ -1,13 +1,13 @@
 """The vote inside a build: tasks that were imported without a reference get the answer that their traces agree on."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from catalog.ids import canonical_json, task_id
+from catalog.ids import canonical_json
 from catalog.records import Task, Trace
-from verifiers.consensus import CONSENSUS, Ballot, Judge, Vote, answer_of, votes
+from catalog.votes import CONSENSUS, spec_before_vote
+from verifiers.consensus import Ballot, Judge, Vote, answer_of, votes
 
 
 def with_references(tasks: Sequence[Task], traces: Sequence[Trace], judge_many: Judge) -> list[Task]:
@@ -16,7 +16,7 @@ def with_references(tasks: Sequence[Task], traces: Sequence[Trace], judge_many: 
     What the vote came to is in such a task's spec; its reference is empty where that is not enough. An earlier vote
     over fewer traces is held again, and the same traces give the same tasks.
     """
-    asked = {task.task_id: spec for task in tasks if (spec := _as_imported(task)) is not None}
+    asked = {task.task_id: spec for task in tasks if (spec := _before_vote(task)) is not None}
     answers: dict[str, list[str | None]] = {name: [] for name in asked}
     by_id = {task.task_id: task for task in tasks}
     for trace in sorted(traces, key=lambda trace: trace.trace_id):
@@ -28,17 +28,8 @@ def with_references(tasks: Sequence[Task], traces: Sequence[Trace], judge_many: 
     return [_decided(task, asked[task.task_id], held[task.task_id]) if task.task_id in held else task for task in tasks]
 
 
-def _as_imported(task: Task) -> dict[str, Any] | None:
-    """Gives the spec that a task had before any vote, None for a task that came with its reference: its id tells."""
-    if f'"{CONSENSUS}"' not in task.spec:
-        return None
-    spec: dict[str, Any] = json.loads(task.spec)
-    asks = spec.get(CONSENSUS)
-    if not isinstance(asks, dict) or "min_share" not in asks:
-        return None
-    before = spec | {CONSENSUS: {"min_share": asks["min_share"]}}
-    same = task_id(task.domain, task.prompt, "", task.verifier, canonical_json(before)) == task.task_id
-    return before if same else None
+def _before_vote(task: Task) -> dict[str, Any] | None:
+    return spec_before_vote(task.task_id, task.domain, task.prompt, task.verifier, task.spec)
 
 
 def _decided(task: Task, spec: dict[str, Any], vote: Vote) -> Task:

@@ -66,8 +66,11 @@ def algebraically(a: Written, b: Written, kind: str | None, close: Closeness) ->
     if kind is not None and kind != "interval":
         x, y = kinds.shaped(kind, a), kinds.shaped(kind, b)
         return not isinstance(x, str) and not isinstance(y, str) and plain.equal(x, y, same, kind == "tuple")
-    if a.name and b.name and a.name != b.name:
-        return False
+    if a.name != b.name and "=" in a.tidied and "=" in b.tidied:  # y = 2x and x = y/2; x + y = y + 2 and x = 2
+        if symbolic.equal_equations(*(symbolic.parse(f"\\boxed{{{x.tidied}}}") for x in (a, b))):
+            return True
+        if a.name and b.name:
+            return False
     x, y = a.terms, b.terms
     if (isinstance(x, Row) or isinstance(y, Row)) and plain.equal(x, y, same):
         return True

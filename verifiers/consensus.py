@@ -18,9 +18,6 @@ from verifiers.verdict import Judgement
 VOTED = ("math", "choice", "text")
 """Verifiers by which answers can be compared; formulas and programs are checked without a reference."""
 
-CONSENSUS = "consensus"
-"""Key in the spec of a task whose reference is got by vote: what the vote asks for, and what it came to."""
-
 MIN_AGREEING = 2
 """Responses that a winner has at least, to become a reference: one alone agrees with nobody."""
 

@@ -3,11 +3,15 @@ r"""Intervals and their unions, as brackets (`(-\infty, 2] \cup (3, 4)`) or as i
 What stands at the ends is left as it is written; whoever compares two intervals says when two ends are the same.
 """
 
+import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
+from verifiers.numbers import Number
 from verifiers.plain import encloses, split
+from verifiers.plain import read as read_value
 
 MAX_PIECES = 30
 
@@ -39,7 +43,8 @@ _OR = re.compile(
 )
 _LESS = r"(<=?|\\l(?:eq?(?:slant|q)?|t)(?![A-Za-z]))"
 _MORE = r"(>=?|\\g(?:eq?(?:slant|q)?|t)(?![A-Za-z]))"
-_NAME = r"([A-Za-z](?:_\{?\w\}?)?(?:\([a-z]\))?|\\[a-z]{2,7})"
+# \\pi and e are numbers that may stand at an end.
+_NAME = r"(?!(?:\\pi|e)(?![A-Za-z_(]))([A-Za-z](?:_\{?\w\}?)?(?:\([a-z]\))?|\\[a-z]{2,7})"
 _RISING = re.compile(rf"(?:([^<>]+?)\s*{_LESS}\s*)?{_NAME}\s*(?:{_LESS}\s*([^<>]+))?")
 _FALLING = re.compile(rf"(?:([^<>]+?)\s*{_MORE}\s*)?{_NAME}\s*(?:{_MORE}\s*([^<>]+))?")
 _MEMBER = re.compile(rf"{_NAME}\s*\\in(?![A-Za-z])\s*")
@@ -68,13 +73,38 @@ def equal(a: Intervals, b: Intervals, same: Callable[[str, str], bool]) -> bool:
     """Tells whether two unions have the same pieces, in any order; symmetric where `same` is."""
     if a.name and b.name and a.name != b.name:
         return False
-    left = list(b.pieces)
-    for piece in a.pieces:
+    left = list(_normal(b.pieces))
+    for piece in _normal(a.pieces):
         twin = next((other for other in left if _same_piece(piece, other, same)), None)
         if twin is None:
             return False
         left.remove(twin)
     return not left
+
+
+def _normal(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """Gives a union of the same points in as few pieces as there can be, rising, where all its ends are numbers."""
+    valued = [(_number(piece.low), not piece.low_in, _number(piece.high), piece.high_in, piece) for piece in pieces]
+    if len(pieces) < 2 or any(math.isnan(low) or math.isnan(high) or low > high for low, _, high, _, _ in valued):
+        return pieces
+    found: list[Piece] = []
+    top: tuple[float | Fraction, bool] = (-math.inf, False)
+    for low, low_out, high, high_in, piece in sorted(valued, key=lambda one: one[:4]):
+        if not found or low > top[0] or (low == top[0] and low_out and not top[1]):
+            found.append(piece)
+            top = high, high_in
+        elif (high, high_in) > top:
+            found[-1] = replace(found[-1], high=piece.high, high_in=high_in)
+            top = high, high_in
+    return tuple(found)
+
+
+def _number(end: str) -> float | Fraction:
+    """Gives an end's value, NaN for one that is no plain number."""
+    if end in ("\\infty", "-\\infty"):
+        return math.inf if end == "\\infty" else -math.inf
+    value = read_value(end)
+    return value.value if isinstance(value, Number) else math.nan
 
 
 def _same_piece(a: Piece, b: Piece, same: Callable[[str, str], bool]) -> bool:

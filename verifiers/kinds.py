@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from verifiers import notation
 from verifiers.numbers import Number
-from verifiers.plain import Row, Term, Value
+from verifiers.plain import Row, Term, Value, encloses, read_terms
 from verifiers.written import Written
 
 _COMMANDS = re.compile(notation.TEXT_COMMANDS + r"\s*\{[^{}]*\}|\\[A-Za-z]+")
@@ -89,7 +89,16 @@ def _matrix(value: Value) -> Value | str:
     if isinstance(value, Row) and value.brackets == "m":
         return value
     if isinstance(value, Row) and value.brackets in ("()", "[]"):
-        rows = [item for item in value.items if isinstance(item, Row) and item.brackets in ("()", "[]")]
+        items = [_row_of_one(item) for item in value.items]
+        rows = [item for item in items if isinstance(item, Row) and item.brackets in ("()", "[]")]
         if len(rows) == len(value.items):
             return Row("m", tuple(Row("r", row.items) for row in rows))
     return "not a matrix"
+
+
+def _row_of_one(item: Value) -> Value:
+    """Gives `[7]`, which is read as a term, as the row of one cell that it is in a matrix."""
+    if not isinstance(item, Term) or not (item.text[0] == "[" and item.text[-1] == "]" and encloses(item.text[1:-1])):
+        return item
+    cell = read_terms(item.text[1:-1].strip())
+    return item if cell is None or isinstance(cell, Row) else Row("[]", (cell,))

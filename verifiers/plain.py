@@ -52,8 +52,9 @@ _VARIABLE = r"(?:[A-Za-z]\w{0,2}(?:_\{?\w{1,3}\}?)?'?|\\[a-z]{2,7}|\|?[A-Z]{2,3}
 _ASSIGNED = re.compile(
     rf"({_VARIABLE}(?:\({_VARIABLE}\))?|\({_VARIABLE}(?:\s*,\s*{_VARIABLE})+\))\s*(?:=|\\in(?![A-Za-z]))\s*"
 )
+_NAME = re.compile(_VARIABLE)
 _MATRIX = re.compile(
-    r"[(\[]?\\begin\{(?:([pbB]?(?:small)?matrix)\}|(array)\}(?:\{[^{}]*\})?)(.*)\\end\{(?:[pbB]?(?:small)?matrix|array)\}[)\]]?",
+    r"[(\[]?\s*\\begin\{(?:([pbB]?(?:small)?matrix)\}|(array)\}(?:\{[^{}]*\})?)(.*)\\end\{(?:[pbB]?(?:small)?matrix|array)\}\s*[)\]]?",
     re.DOTALL,
 )
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
@@ -65,8 +66,12 @@ _CHANGE = {",": 0} | dict.fromkeys(_OPENING, 1)
 
 
 def split_name(tidied: str) -> tuple[str | None, str]:
-    r"""Gives the variable of an answer that names one (`x = 5`, `x \in [0, 1]`), and the answer without it."""
+    r"""Gives the variable of an answer that names one (`x = 5`, `5 = x`, `x \in [0, 1]`), and the answer without it."""
     match = _ASSIGNED.match(tidied)
+    if match is None and "=" in tidied:  # 5 = x
+        left, _, right = (part.strip() for part in tidied.partition("="))
+        if _NAME.fullmatch(right) and read_number(left) is not None:
+            return right, left
     if match:
         rest = tidied[match.end() :]
         one = "," not in rest or (rest[:1] in ("(", "[", "\\") and len(split(rest)) == 1) or _GROUPED.fullmatch(rest)
@@ -171,7 +176,7 @@ def _read(text: str, depth: int, terms: bool) -> Value | None:
 
 
 def _bracketed(text: str, depth: int, terms: bool) -> Value | None:
-    if "\\begin" in text[:7]:
+    if text.lstrip("([ ").startswith("\\begin"):
         return _matrix(text, terms)
     if text in ("\\emptyset", "\\varnothing"):
         return Row("{}", ())

@@ -7,6 +7,7 @@ signals, no state of the calling thread: works from any thread. Workers start wh
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,9 @@ ITEMS_PER_WORKER = 2000
 
 START_S = 120.0
 """How long the first worker may take, imports included, before the machine is held to be broken."""
+
+FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+"""Signals that no item brings upon its worker: the machine's memory ended, or somebody ended it."""
 
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "HOME", "LANG", "TMPDIR")
 """What workers see of our environment: no keys, no tokens."""
@@ -66,7 +70,8 @@ class Pool:
         """Gives a judgement for each item, in their order. Callable from several threads at once.
 
         Verdicts that the pool itself gives: `timeout` (past the deadline, worker killed), `memory` (past its address
-        space), `crash` (the worker died of the item), `infrastructure` (no worker could be had, tried twice).
+        space), `crash` (the worker died of the item), `infrastructure` (no worker could be had, or it was killed from
+        outside, as the kernel does where the machine's memory ends; tried twice).
         Raises UserError for an unknown verifier, before anything is judged, and for programs where the machine does
         not reach the level of the sandbox.
         """
@@ -106,7 +111,10 @@ class Pool:
                 detail = f"no worker: {error}"
                 self._retire()
                 continue
-            return self._await(worker, item)
+            judgement = self._await(worker, item)
+            if judgement.verdict != "infrastructure" or self._closed:
+                return judgement
+            detail = judgement.detail
         return _own_judgement(item, "infrastructure", detail, 0.0)
 
     def _await(self, worker: "_Worker", item: Item) -> Judgement:
@@ -121,6 +129,8 @@ class Pool:
             ms = (time.perf_counter() - started) * 1e3
             if code is None or self._closed:
                 return _own_judgement(item, "infrastructure", "the pool lost its workers", ms)
+            if -code in FROM_OUTSIDE:
+                return _own_judgement(item, "infrastructure", f"the worker was killed from outside ({-code})", ms)
             return _own_judgement(item, "crash", f"the worker died ({_exit_text(code)})", ms)
         if last:
             self._retire()

@@ -187,8 +187,16 @@ def _differ(a: Any, b: Any) -> bool:
 
 
 def _assigns(equation: Any) -> bool:
-    """Tells whether an equation says no more than its right side: `x = 5`, `f(x) = 2x`, `a/b = 3`, `2 + 3 = 5`."""
-    return not equation.free_symbols or _is_name(equation.lhs)
+    """Tells whether an equation says no more than its right side: `x = 5`, `f(x) = 2x`, `a/b = 3`, `2 + 3 = 5`.
+
+    `x = 6 - 2x` says more, for its right side speaks of x.
+    """
+    from sympy.core.function import AppliedUndef
+
+    if not _is_name(equation.lhs):
+        return not equation.free_symbols
+    arguments = {symbol for call in equation.lhs.atoms(AppliedUndef) for symbol in call.free_symbols}
+    return not (equation.lhs.free_symbols - arguments) & equation.rhs.free_symbols
 
 
 def _is_name(expression: Any) -> bool:

@@ -60,7 +60,9 @@ def written(text: str) -> Written:
     """Gives the forms of an answer; linear in it. `plain.MAX_CHARS` is for the caller to check."""
     tidied = notation.tidy(text)
     name, rest = plain.split_name(tidied)
-    unit = None if rest.isdecimal() else units.split_unit(rest)[1]
+    bare, unit = (rest, None) if rest.isdecimal() else units.split_unit(rest)
+    if name and name in bare and re.search(rf"(?<![A-Za-z\\]){re.escape(name)}(?![A-Za-z])", bare):
+        name, rest, unit = None, tidied, None  # x = 6 - 2x: an equation for x, not its value
     return Written(text, tidied, name, rest, unit, plain.read(rest), notation.squeeze(tidied))
 
 

@@ -70,6 +70,14 @@ CHECKS: tuple[tuple[re.Pattern[str], float], ...] = (
         re.compile(r"\b(?:check|go through|compute|calculate|do|count) (?:that|this|it|them|the \w+)? ?again\b", re.I),
         2.0,
     ),
+    (
+        re.compile(
+            r"\b(?:let me|let's) (?:just |also |quickly )?check (?:(?:that|this|it)\b(?! (?:too|point|case))|my \w+"
+            r"|(?:if|whether) (?:that|this|it)(?:'s| is) (?:correct|right))",
+            re.I,
+        ),
+        1.5,
+    ),
     (re.compile(r"\b(?:make sure|be sure|check if|check whether|check with)\b", re.I), 1.0),
     (re.compile(r"\b(?:miscalculated?|arithmetic|calculations?|mistakes?|correctly)\b", re.I), 0.5),
     (

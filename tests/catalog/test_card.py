@@ -76,6 +76,21 @@ def test_the_card_tells_how_it_was_made_from_what_was_counted(tmp_path):
     assert "No decontamination" in text
 
 
+def test_a_card_speaks_of_nothing_that_its_build_has_none_of(tmp_path):
+    _, facts, text = made(large(tmp_path))
+    for word in ("majority vote", "Retro-Search", "`parent`; ", "characters: no model", "Code that ran", "Hints in"):
+        assert word not in text
+    assert f"| rl | {facts.origins['rl'].rows} | 0 |" in text
+    assert "The verifiers were not audited on tasks of this build." in text
+
+
+def test_a_spec_that_only_looks_like_a_vote_is_none(tmp_path):
+    """Promise: the id, made before the vote, tells; a spec with that word may be anybody's."""
+    of = task(2, spec='{"consensus":{"min_share":0.5,"share":1.0}}')
+    _, facts, text = made(one_task(tmp_path, of, (trace(of, 0), "correct")))
+    assert facts.origins["distill"].voted == 0 and "majority vote" not in text
+
+
 def test_a_profile_without_rows_is_said_to_be_empty_and_not_offered(tmp_path):
     of = task(2)
     _, _, text = made(one_task(tmp_path, of, (trace(of, 0), "wrong")), "distill", "rl")

@@ -17,6 +17,7 @@ from catalog.hub import publish
 from catalog.settings import ExportSettings
 from catalog.store import Build
 from tests.catalog.hub_server import Fault, Hub, serve
+from tests.catalog.remade_build import remade
 from tests.catalog.sample_build import finish, large, one_task, task, trace
 
 PUBLISH = """
@@ -95,6 +96,66 @@ def test_what_is_published_in_one_commit_is_read_back_by_load_dataset(tmp_path, 
             assert found["columns"] == local[split].column_names
             assert found["first"] == local[split][0]
     assert set(loaded) == {"distill", "rl"} and set(loaded["rl"]) == {"train", "test"}
+
+
+ORIGINS = """
+import json, sys
+from datasets import get_dataset_config_names, load_dataset
+found = {}
+for config in get_dataset_config_names(sys.argv[1]):
+    rows = [row for part in load_dataset(sys.argv[1], config).values() for row in part]
+    masks = ("tool_output", "chosen_tool_output", "rejected_tool_output")
+    pieces = [sum(len(row.get(name) or ()) for name in masks) for row in rows]
+    found[config] = {
+        "rows": len(rows),
+        "voted": sum("votes" in json.loads(row["spec"]).get("consensus", {}) for row in rows),
+        "revised": sum(row.get("origin") == "retro_search" and row["parent"] is not None for row in rows),
+        "hinted": sum(row.get("origin") == "cort" and row["parent"] is not None for row in rows),
+        "asked": sum(row.get("origin") == "cort" and row["parent"] is None for row in rows),
+        "sampled": sum(row.get("origin") == "sampled" for row in rows),
+        "with_output": sum(map(bool, pieces)),
+        "outputs": sum(pieces),
+        "shorter": sum(row.get("reason") == "shorter" for row in rows),
+    }
+print(json.dumps(found))
+"""
+
+
+def test_the_card_on_the_hub_says_of_votes_revisions_and_hints_what_a_reader_of_the_rows_counts(tmp_path, hub):
+    build = remade(tmp_path / "store")
+    result = export(build, ExportSettings(profiles=("distill", "preference", "rl")))
+    audit = {"cases": 8, "false_accept": 0.01, "false_reject": 0.25}
+    audit["limits"] = {"max_false_accept": 0.02, "max_false_reject": 0.3}
+    tried = {"verifier": "math", "family": "paraphrase", "kind": "slash", "tried": 8, "faults": 2, "unjudged": 0}
+    finish(build, result.checksums, exports=result.rows, audit=audit | {"lines": [tried | {"example": ""}]})
+    online(PUBLISH, hub, tmp_path / "home", str(tmp_path / "store"), "remade", "me/remade")
+    card = hub.repositories["me/remade"].files["README.md"].decode()
+    seen = online(ORIGINS, hub, tmp_path / "home", "me/remade")
+    assert (seen["rl"]["rows"], seen["rl"]["voted"], seen["distill"]["voted"]) == (8, 4, 7)
+
+    def share(part, whole):
+        return f"{part} ({part / whole:.1%})"
+
+    d, p, rl = seen["distill"], seen["preference"], seen["rl"]
+    assert (
+        f"| distill | {d['rows']} | {share(d['voted'], d['rows'])} | {d['sampled']} | {d['asked']} | {d['hinted']} "
+        f"| {d['revised']} | {d['with_output']} | {d['outputs']} |"
+    ) in card
+    assert (
+        f"| preference | {p['rows']} | {share(p['voted'], p['rows'])} | - | - | - | - | {p['with_output']} "
+        f"| {p['outputs']} |"
+    ) in card
+    assert f"| rl | {rl['rows']} | 4 (50.0%) | - | - | - | - | - | - |" in card
+    assert d["outputs"] == 6 and d["revised"] == 3 and d["hinted"] == 2 and p["shorter"] == 3
+    assert "`tool_output`" in card.split("## Sources")[0] and "3 in `preference`" in card
+    assert "| partial | scripted@7 | revised | 3 | 60 | 21 |" in card
+    assert "| engineered | scripted@7 | improved | 2 | 40 | 18 |" in card
+    assert "| calculation | ok | 3 |" in card and "| calculation | timeout | 3 |" in card
+    assert "2 compute, 1 opening" in card
+    limits = card.split("## Known limits")[1]
+    assert "majority vote of the teacher's own answers: 7 (" in limits and "not audited" not in limits
+    assert "1.00% of mutants and junk (the limit is 2.00%) and 25.00% of right answers (the limit is 30.00%)" in card
+    assert "| math | paraphrase | slash | 8 | 2 |" in card
 
 
 def test_publishing_again_makes_a_commit_only_where_something_changed_and_removes_what_is_gone(tmp_path, hub):

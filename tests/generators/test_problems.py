@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from catalog.errors import UserError
 from catalog.records import Reject, Task, to_table
 from generators import rows
-from generators.problems import MAX_PROMPT, REASONS, generate
+from generators.cells import REASONS
+from generators.problem_tasks import MAX_PROMPT
+from generators.problems import generate
 from generators.saturn import generate as saturn_tasks
 from generators.settings import ProblemsSettings, SaturnSettings
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import operator
 import random
 import re
 from fractions import Fraction
@@ -56,6 +57,16 @@ def test_a_verifier_that_compares_texts_rejects_what_is_written_differently():
         ("other bracket", lambda a, b: re.sub(r"\W", "", a) == re.sub(r"\W", "", b)),
         ("other order", lambda a, b: sorted(re.findall(r"-?\w+", a)) == sorted(re.findall(r"-?\w+", b))),
         ("element dropped", lambda a, b: set(re.findall(r"\d+", a)) <= set(re.findall(r"\d+", b))),
+        ("right side alone", lambda a, b: a == b.rpartition("=")[2].strip()),
+        ("an inequality", lambda a, b: a.replace("\\leq", "=") == b),
+        (
+            "transposed",
+            lambda a, b: "begin" in b and sorted(re.findall(r"-?\w+", a)) == sorted(re.findall(r"-?\w+", b)),
+        ),
+        ("a determinant", lambda a, b: a.replace("vmatrix", "pmatrix") == b),
+        ("piece dropped", lambda a, b: set(re.findall(r"\d+", a)) <= set(re.findall(r"\d+", b))),
+        ("a hole", lambda a, b: a[:2] == b[:2] and a[-2:] == b[-2:]),
+        ("element twice", lambda a, b: set(re.findall(r"\d+", a)) == set(re.findall(r"\d+", b))),
         ("many boxes", lambda a, b: a == "\\text{one of these}"),
         ("an empty box", lambda a, b: b.startswith(a)),
     ],
@@ -186,6 +197,116 @@ def test_another_tasks_answer_is_no_junk_where_the_spec_may_make_it_right():
     assert strangers(Case("text", "", "Nile", {"accept": ["NYC"]}), Case("text", "", "Amazon", {}))
 
 
+@given(st.lists(st.lists(st.integers(-99, 99), min_size=2, max_size=2), min_size=1, max_size=3))
+def test_probes_of_a_matrix_have_its_cells_in_their_places_or_not(rows):
+    text = "\\begin{pmatrix} " + " \\\\ ".join(" & ".join(map(str, row)) for row in rows) + " \\end{pmatrix}"
+    found = list(math_probes.probes(Case("math", "", text, {"kind": "matrix"}), random.Random(0)))
+    assert {probe.family for probe in found} == {"mutant", "paraphrase"}
+    for probe in found:
+        content = last_box(probe.item.response).content
+        assert (_cells(content) == rows) == (probe.family == "paraphrase"), probe
+
+
+def _cells(text):
+    """Rows of whole numbers, None for what is no matrix."""
+    if match := re.fullmatch(
+        r"(?:\\left[(\[] )?\\begin\{([pb]?matrix|array)\}(?:\{c+\})?(.*)\\end\{\1\}.*", text, re.DOTALL
+    ):
+        return [[int(cell) for cell in row.split("&")] for row in match[2].split("\\\\") if row.strip()]
+    if match := re.fullmatch(r"\[(\[.*\])\]", text):
+        return [[int(cell) for cell in row.split(",")] for row in re.findall(r"\[([^\]]*)\]", match[1])]
+    return None
+
+
+ENDS = st.lists(st.integers(-9, 9), min_size=4, max_size=4, unique=True).map(sorted)
+
+
+@given(ENDS, st.text("[(", min_size=2, max_size=2), st.text("])", min_size=2, max_size=2), st.booleans())
+def test_probes_of_intervals_hold_the_same_points_or_not(ends, left, right, endless):
+    a, b, c, d = map(str, ends)
+    last = "\\infty)" if endless else f"{d}{right[1]}"
+    text = f"{left[0]}{a}, {b}{right[0]} \\cup {left[1]}{c}, {last}"
+    found = list(math_probes.probes(Case("math", "", text, {"kind": "interval"}), random.Random(0)))
+    assert {probe.family for probe in found} == {"mutant", "paraphrase"}
+    ends = {Fraction(n) for end in ends for n in (end, 2 * end - 1, 2 * end + 1)}
+    points = [end + step for end in ends for step in (-100, Fraction(-1, 9), 0, Fraction(1, 9), 100)]
+    points += [(a + b) / 2 for a, b in itertools.combinations(ends, 2)]
+    wanted = _inside(text, points)
+    for probe in found:
+        content = last_box(probe.item.response).content.removeprefix("x \\in ")
+        if probe.kind not in ("intersection", "an end alone"):
+            same = _inside(re.sub(r"\\left|\\right", "", content), points) == wanted
+            assert same == (probe.family == "paraphrase"), probe
+
+
+def _inside(text, points):
+    pieces = [list(_bounds(piece)) for piece in re.split(r" ?\\cup ?| \\text\{ or \} ", text)]
+    return [any(all(test(x) for test in tests) for tests in pieces) for x in points]
+
+
+def _bounds(piece):
+    if match := re.fullmatch(r"([(\[])(.+),\s*(.+)([)\]])", piece):
+        low, high = (None if "infty" in end else _fraction(end) for end in match.group(2, 3))
+        yield lambda x: low is None or x > low or (x == low and match[1] == "[")
+        yield lambda x: high is None or x < high or (x == high and match[4] == "]")
+        return
+    signs = {"<": "lt", "<=": "le", "\\leq": "le", ">": "gt", "\\geq": "ge"}
+    parts = re.split(r" ?(<=|<|>|\\leq|\\geq) ?", piece)
+    for one, sign, other in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
+        end = _fraction(other if one == "x" else one)
+        compare = getattr(operator, signs[sign])
+        yield (lambda x, end=end, f=compare: f(x, end)) if one == "x" else (lambda x, end=end, f=compare: f(end, x))
+
+
+@given(st.tuples(*[st.integers(-9, 9).filter(bool)] * 3))
+def test_probes_of_a_line_are_on_it_or_not(numbers):
+    a, b, c = numbers
+    text = f"{a}x + {b}y = {c}".replace("+ -", "- ")
+    found = list(math_probes.probes(Case("math", "", text, {}), random.Random(0)))
+    assert {probe.family for probe in found} == {"mutant", "paraphrase"}
+    for probe in found:
+        sides = last_box(probe.item.response).content.strip("$").split("=")
+        if len(sides) == 1:
+            assert probe.family == "mutant"
+            continue
+        x, y, one = _coefficients(reading.read(sides[0]) - reading.read(sides[1]))
+        proportional = (x, y, one) != (0, 0, 0) and (x * b, x * c, y * c) == (y * a, -one * a, -one * b)
+        assert proportional == (probe.family == "paraphrase"), probe
+
+
+def _coefficients(line):
+    at = [line.subs(dict(zip("xy", point, strict=True))) for point in ((1, 0), (0, 1), (0, 0))]
+    return at[0] - at[2], at[1] - at[2], at[2]
+
+
+@given(st.lists(st.lists(st.sampled_from([1, 2, 3, -1, -2, -3]), min_size=1, max_size=2, unique=True), max_size=9))
+def test_probes_of_a_mus_are_what_trying_all_assignments_says(clauses):
+    clauses = [*clauses, [1, 2], [1, -2], [-1, 3], [-1, -3]]
+    text = f"p cnf 3 {len(clauses)}\n" + "".join(f"{' '.join(map(str, clause))} 0\n" for clause in clauses)
+    case = Case("sat", "", "", {"dimacs": text, "asks": "certificate"})
+    found = list(sat_probes.probes(case, random.Random(0)))
+    assert {"a MUS", "a MUS without a clause", "UNSAT without a MUS"} <= {probe.kind for probe in found}
+
+    def satisfied(numbers):
+        return any(
+            all(any(bits[abs(x) - 1] == (x > 0) for x in clauses[n - 1]) for n in numbers)
+            for bits in itertools.product([False, True], repeat=3)
+        )
+
+    for probe in found:
+        content = last_box(probe.item.response).content
+        numbers = [int(number) for number in re.findall(r"\d+", content)]
+        real = re.fullmatch(r"[\d, \\{}\[\]]+", content) and all(1 <= n <= len(clauses) for n in numbers)
+        mus = real and not satisfied(numbers) and all(satisfied([n for n in numbers if n != m]) for m in numbers)
+        assert bool(mus) == (probe.family == "paraphrase"), probe
+
+
+@pytest.mark.parametrize("text", ["080 or 081", "both were accepted", "x and y"])
+def test_words_are_read_as_no_product(text):
+    with pytest.raises(ValueError, match="words"):
+        reading.read(text)
+
+
 @pytest.mark.parametrize(
     "text", ["", "1+", "\\frac{1}", "x^{99999}", "(" * 50, "f(", "1 = 2", "\\int x", "2^{2^{2^{9}}}", "a" * 300]
 )
@@ -223,4 +344,4 @@ def test_the_reader_and_sympy_agree():
 
 def test_a_report_is_plain_values():
     report = audit(cases("sat"), judging(lambda a, b: "wrong"))
-    assert json.loads(json.dumps(report.as_dict()))["cases"] == 4
+    assert json.loads(json.dumps(report.as_dict()))["cases"] == len(cases("sat"))

@@ -1,185 +1,40 @@
-r"""Mutants and paraphrases of mathematical answers: numbers, terms, and lists, intervals, sets and tuples of them.
+r"""Mutants and paraphrases of mathematical answers, by what they are: a term, an equation, intervals, a list, a matrix.
 
-Each is read again by `reading` and kept only where that proves it wrong, or right. Answers that `reading` refuses give
-no probes: `probes` is empty for them.
+Each is read again by `reading` (terms), or made of values that it has read, and kept only where that proves it wrong,
+or right. Answers that `reading` refuses give no probes: `probes` is empty for them.
 """
 
 import random
 import re
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterator
 
-from verifiers.audit.probe import Case, Probe, boxed
-from verifiers.audit.reading import differ, read, same
+from verifiers.audit import equation_probes, interval_probes, list_probes, matrix_probes, term_probes
+from verifiers.audit.probe import Case, Probe
 
-DECIMAL_DIFFERENCE = 0.01
-"""Relative difference from which a decimal is another one: verifiers may allow for rounding."""
-
-_ROW = re.compile(r"(?:\\left)?(\(|\[|\\\{)(.+?)(?:\\right)?(\)|\]|\\\})", re.DOTALL)
-_DIGIT = re.compile(r"\d")
+_PERCENT = re.compile(r"(.+?)\s*\\?%")
+_ROW = re.compile(r"(?:\\left)?\s*(\(|\[|\\\{)(.*?)(?:\\right)?\s*(\)|\]|\\\})", re.DOTALL)
+_EMPTY = ("\\emptyset", "\\varnothing")
 
 
 def probes(case: Case, chance: random.Random) -> Iterator[Probe]:
     """Gives the probes of one case."""
-    text = case.reference.strip()
-    percent = re.fullmatch(r"(.+?)\s*\\?%", text)
-    row = _ROW.fullmatch(text)
+    text, kind = case.reference.strip(), case.spec.get("kind")
     try:
-        if row is not None:
-            yield from _of_row(case, row[1], [part.strip() for part in row[2].split(",")], row[3])
-        elif percent is not None:
-            yield from _of_percentage(case, percent[1])
+        if kind == "interval" or (kind is None and interval_probes.shows_intervals(text)):
+            yield from interval_probes.probes(case, text)
+        elif "\\begin" in text and kind in (None, "matrix"):
+            yield from matrix_probes.probes(case, text)
+        elif "=" in text and kind in (None, "equation"):
+            yield from equation_probes.probes(case, text, chance)
+        elif text in _EMPTY:
+            yield from list_probes.probes(case, "\\{", "", "\\}")
+        elif kind in (None, "set", "tuple") and (row := _ROW.fullmatch(text)):
+            yield from list_probes.probes(case, *row.groups())
+        elif kind in ("set", "tuple"):
+            yield from list_probes.probes(case, "", text, "")
+        elif percent := _PERCENT.fullmatch(text):
+            yield from term_probes.percentage_probes(case, percent[1])
         else:
-            yield from _of_term(case, text, chance)
+            yield from term_probes.term_probes(case, text, chance)
     except (ValueError, ZeroDivisionError):
         return
-
-
-def _of_term(case: Case, text: str, chance: random.Random) -> Iterator[Probe]:
-    value = read(text)
-    if not value.is_finite and not value.free_symbols:
-        raise ValueError("no number")
-    for kind, other in _written_otherwise(value, text, case.spec.get("kind")):
-        if same(read(other), value):
-            yield Probe("paraphrase", kind, case.item(boxed(other)))
-    for kind, response in _dressed(text, value, case.spec.get("kind")):
-        yield Probe("paraphrase", kind, case.item(response))
-    for kind, wrong in _changed(value, text, chance):
-        try:
-            proven = differ(read(wrong), value) and _beyond_rounding(read(wrong), value, text, case.spec)
-        except (ValueError, ZeroDivisionError):
-            continue
-        if proven:
-            yield Probe("mutant", kind, case.item(boxed(wrong)))
-
-
-def _written_otherwise(value: Any, text: str, declared: Any) -> Iterable[tuple[str, str]]:
-    import sympy
-
-    if not value.is_Rational:
-        yield "spaces", re.sub(r"([-+])", r" \1 ", text)
-        yield "as sympy writes it", sympy.latex(value)
-        yield "expanded", sympy.latex(sympy.expand(value))
-        yield "factored", sympy.latex(sympy.factor(value))
-        return
-    sign, above, below = "-" if value < 0 else "", abs(value.p), value.q
-    if below == 1:
-        if above >= 1000:
-            yield "thousands separator", f"{sign}{above:,}"
-            yield "LaTeX thousands separator", f"{sign}{above:,}".replace(",", "{,}")
-        if declared is None and "." not in text:
-            yield "decimal point", f"{sign}{above}.0"
-        return
-    yield "fraction", f"{sign}\\frac{{{above}}}{{{below}}}"
-    yield "display fraction", f"{sign}\\dfrac{{{above}}}{{{below}}}"
-    yield "sign above", f"\\frac{{{value.p}}}{{{below}}}"
-    yield "slash", f"{sign}{above}/{below}"
-    if declared != "rational" and (power := next((n for n in range(1, 7) if 10**n % below == 0), None)):
-        digits = str(above * 10**power // below).rjust(power + 1, "0")
-        yield "decimal", f"{sign}{digits[:-power]}.{digits[-power:]}"
-
-
-def _dressed(text: str, value: Any, declared: Any) -> Iterable[tuple[str, str]]:
-    yield "as it is", boxed(text)
-    yield "spaces in the box", boxed(f"  {text} ")
-    yield "dollars", boxed(f"${text}$")
-    yield "full stop", boxed(f"{text}.") if not text.endswith((".", "}")) else boxed(text)
-    yield "a wrong box before", f"First \\boxed{{{text}7}} was too quick. {boxed(text)}"
-    yield "text behind the box", f"{boxed(text)}. This is what was to be found."
-    yield "unboxed", f"We compute.\n\nThe answer is ${text}$."
-    yield "unboxed and bold", f"We compute.\n\n**Answer: ${text}$**"
-    free = {str(symbol) for symbol in value.free_symbols}
-    if not free and declared not in ("equation", "text"):
-        yield "named", boxed(f"x = {text}")
-    if value.is_Integer and text.lstrip("-").isdecimal():
-        yield "in text", boxed(f"\\text{{{text}}}")
-        yield "unboxed and plain", f"We compute.\n\nAnswer: {text}"
-
-
-def _changed(value: Any, text: str, chance: random.Random) -> Iterable[tuple[str, str]]:
-    import sympy
-
-    yield "off by one", sympy.latex(value + 1)
-    yield "off by minus one", sympy.latex(value - 1)
-    yield "sign", sympy.latex(-value)
-    yield "ten times", sympy.latex(10 * value)
-    yield "half", sympy.latex(value / 2)
-    yield "inverse", sympy.latex(1 / value) if value != 0 else "1"
-    digits = [match.start() for match in _DIGIT.finditer(text)]
-    if digits:
-        at = chance.choice(digits)
-        yield "another digit", text[:at] + str((int(text[at]) + chance.randint(1, 9)) % 10) + text[at + 1 :]
-        yield "digit doubled", text[:at] + text[at] + text[at:]
-        yield "digit dropped", text[:at] + text[at + 1 :]
-    for a, b in pairwise(digits):
-        if b == a + 1 and text[a] != text[b]:
-            yield "digits swapped", text[:a] + text[b] + text[a] + text[b + 1 :]
-            break
-    if "+" in text:
-        yield "plus for minus", text.replace("+", "-", 1)
-
-
-def _beyond_rounding(wrong: Any, value: Any, text: str, spec: dict[str, Any]) -> bool:
-    """Tells whether a wrong number is not what rounding could make of a right one; exact answers are not rounded."""
-    tolerance = spec.get("tolerance", 0)
-    if "." not in text and not tolerance:
-        return True
-    least = max(DECIMAL_DIFFERENCE, 10 * float(tolerance))
-    return bool(abs(wrong - value) > least * max(abs(value), 1))
-
-
-def _of_percentage(case: Case, number: str) -> Iterator[Probe]:
-    import sympy
-
-    value = read(number)
-    if not value.is_Rational:
-        return
-    for kind, right in (("LaTeX percent", f"{number}\\%"), ("percent", f"{number}%"), ("spaced", f"{number} \\%")):
-        yield Probe("paraphrase", kind, case.item(boxed(right)))
-    for kind, wrong in (("off by one", value + 1), ("ten times", 10 * value), ("sign", -value)):
-        if wrong != value:
-            yield Probe("mutant", kind, case.item(boxed(f"{sympy.latex(wrong)}\\%")))
-
-
-def _of_row(case: Case, opening: str, texts: list[str], closing: str) -> Iterator[Probe]:
-    import sympy
-
-    values = [None if "\\infty" in text else read(text) for text in texts]
-    is_set = opening == "\\{"
-    kind = case.spec.get("kind")
-    is_interval = kind == "interval" or None in values or "[" in opening or "]" in closing
-    if is_interval and len(texts) != 2:
-        return
-
-    def item(parts: list[str], left: str = opening, right: str = closing, gap: str = ", ") -> Any:
-        return case.item(boxed(left + gap.join(parts) + right))
-
-    yield Probe("paraphrase", "as it is", item(texts))
-    yield Probe("paraphrase", "without spaces", item(texts, gap=","))
-    yield Probe("paraphrase", "sized brackets", item(texts, f"\\left{opening}", f"\\right{closing}"))
-    different = all(
-        differ(a, b) for i, a in enumerate(values) for b in values[i + 1 :] if a is not None and b is not None
-    )
-    for i, value in enumerate(values):
-        if value is None:
-            continue
-        for name, other in _written_otherwise(value, texts[i], "rational"):
-            if value.is_Rational and same(read(other), value) and "," not in other:
-                yield Probe("paraphrase", f"element: {name}", item([*texts[:i], other, *texts[i + 1 :]]))
-        changed = value + 17
-        if all(other is None or differ(changed, other) for other in values):
-            yield Probe("mutant", "element changed", item([*texts[:i], sympy.latex(changed), *texts[i + 1 :]]))
-        if len(texts) > 2 and different:
-            yield Probe("mutant", "element dropped", item(texts[:i] + texts[i + 1 :]))
-    if len(texts) > 1 and different and None not in values:
-        if is_set:
-            yield Probe("paraphrase", "other order", item(texts[::-1]))
-        elif not is_interval:
-            yield Probe("mutant", "other order", item(texts[::-1]))
-    if is_interval:
-        flips = {"(": "[", "[": "(", ")": "]", "]": ")"}
-        if values[0] is not None:
-            yield Probe("mutant", "other bracket", item(texts, left=flips[opening]))
-        if values[1] is not None:
-            yield Probe("mutant", "other bracket", item(texts, right=flips[closing]))

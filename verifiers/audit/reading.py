@@ -13,6 +13,9 @@ MAX_EXPONENT = 20
 
 _TOKEN = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+|\\[dt]?frac|\\[A-Za-z]+|\\[,; ]|[A-Za-z]|[-+*/^(){}\[\]])\s*")
 _MIXED = re.compile(r"\d\s*\\[dt]?frac|\d\s+\d")
+_WORDS = re.compile(r"(?<![A-Za-z\\])(?:or|and|if|is|to|in)(?![A-Za-z])|(?<![A-Za-z\\])[A-Za-z]{4,}")
+"""Prose: letters that nobody multiplies."""
+
 _POINTS = ((3, 7), (-5, 11), (13, 4))
 """Fractions put in for variables; each variable takes another one."""
 
@@ -24,6 +27,8 @@ def read(text: str) -> Any:
         raise ValueError("too long")
     if _MIXED.search(text):
         raise ValueError("two numbers side by side: a product, or a mixed number")
+    if _WORDS.search(text):
+        raise ValueError("words")
     tokens, at = [], 0
     while at < len(text):
         match = _TOKEN.match(text, at)
