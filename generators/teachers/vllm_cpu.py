@@ -10,7 +10,7 @@ Read in vLLM 0.32 and torch 2.13:
   step. Told to read no prompt in pieces, it lets a prompt wait for a step that it fits into, and lets steps be as long
   as the context.
 - Whole blocks of a prompt are found in the prefix cache, and a block has 128 tokens unless told otherwise: with each
-  request that continues a trace 64 tokens are read again, which costs as much as writing ten. Its attention wants
+  request that continues a trace 64 tokens are read again, as many as a short answer has. Its attention wants
   multiples of 32.
 """
 
