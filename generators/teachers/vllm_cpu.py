@@ -3,7 +3,7 @@
 Read in vLLM 0.32 and torch 2.13:
 
 - vLLM takes the data type of the weights, bfloat16 as a rule. A processor of the x86 kind without AVX-512 has no
-  instructions for 16-bit numbers: a product of matrices takes some 70 times as long as in float32.
+  instructions for 16-bit numbers: a product of matrices (256 x 576 x 1536) took 70 times as long.
 - Where a prompt is read in pieces, vLLM draws a token behind each, throws it away and sets the request's random
   generator back (`GPUModelRunner._bookkeeping_sync`). Torch's generators on the CPU have no position to set back ("CPU
   Generator does not use offset"): the engine dies of any prompt with a seed that does not fit into what is left of a
