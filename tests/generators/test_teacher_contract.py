@@ -104,6 +104,13 @@ def test_as_many_choices_as_asked_for(complete):
     assert len({c.text for c in reply.choices}) > 1
 
 
+def test_many_long_prompts_with_seeds_are_read_at_once(complete):
+    """vLLM's CPU build died of the third: it read prompts in pieces, and threw away what it had drawn with the seed."""
+    requests = [Request(f"{i}: " + "a b c d e f g h " * 90, max_tokens=2, temperature=1.0, seed=i) for i in range(5)]
+    replies = complete(*requests)
+    assert [len(_only([reply]).choices) for reply in replies] == [1] * 5
+
+
 def test_greedy_choices_are_alike(complete):
     reply = _only(complete(Request("Once upon a time", n=2, temperature=0, max_tokens=4)))
     assert reply.choices[0] == reply.choices[1]

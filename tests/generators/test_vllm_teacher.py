@@ -16,6 +16,7 @@ from generators.teachers import open_teacher
 from generators.teachers.protocol import AccountError, Request
 from generators.teachers.settings import VllmSettings
 from generators.teachers.vllm import revision
+from generators.teachers.vllm_cpu import cpu_args
 from generators.teachers.vllm_server import log_tail, running_in
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -49,6 +50,20 @@ def test_the_revision_names_what_changes_the_answers():
     assert revision(_settings(revision="abc", args=args)) == (
         "smollm2-135m-instruct@abc --quantization=fp8 --dtype=float16"
     )
+
+
+@pytest.mark.parametrize(
+    ("short_numbers", "given", "added"),
+    [
+        (True, ("--enforce-eager",), ["--no-enable-chunked-prefill", "--block-size", "32"]),
+        (False, (), ["--dtype", "float32", "--no-enable-chunked-prefill", "--block-size", "32"]),
+        (False, ("--dtype=bfloat16", "--block-size=64"), ["--no-enable-chunked-prefill"]),
+        (False, ("-q", "awq", "--block-size", "16"), ["--no-enable-chunked-prefill"]),
+        (False, ("--dtype", "half", "--max_num_batched_tokens", "64"), ["--block-size", "32"]),
+    ],
+)
+def test_a_cpu_build_is_told_what_it_needs_and_the_users_word_counts(short_numbers, given, added):
+    assert cpu_args(given, short_numbers) == added
 
 
 def test_a_log_tail_is_short_and_printable(tmp_path):

@@ -24,12 +24,7 @@ pytestmark = [
 
 
 def test_a_real_engine_stays_on_the_thought_and_reads_the_prefix_from_its_cache(tmp_path):
-    settings = VllmSettings(
-        kind="vllm",
-        model="smollm2-135m-instruct",
-        max_model_len=2048,
-        args=("--enforce-eager", "--enable-prompt-tokens-details"),
-    )
+    settings = VllmSettings(kind="vllm", model="smollm2-135m-instruct", max_model_len=2048, args=("--enforce-eager",))
     opening = f"Count: {', '.join(map(str, range(150)))}.\n\n"  # many of the engine's cache blocks, which may be large
     given = [long_trace(a, 17) for a in range(2)]
     subjects = [subject(one.task, opening + one.trace.thinking, one.trace.answer) for one in given]
