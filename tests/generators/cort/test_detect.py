@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ def test_in_recorded_tool_traces_nothing_is_checked_after_an_output(shared_data)
             text = json.loads(line)["response"]
             spans = [(call.start, call.end) for call in recorded_calls(text)]
             outputs += len(spans)
+            assert not any(re.search(r"\d\s*[-+*/×=]\s*\d", text[end:]) for _, end in spans)
             assert not [one for one in positions(text, spans) if one.kind == TRUST]
     assert outputs == 926
 
