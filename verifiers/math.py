@@ -22,7 +22,7 @@ from verifiers.written import Written, written
 __all__ = ["NAME", "VERSION", "essence", "fast", "final_answer", "slow", "verify", "warm_up"]
 
 NAME = "math"
-VERSION = 2
+VERSION = 3
 
 Outcome = tuple[str, str | None, str]
 """Verdict, extracted answer, detail."""
