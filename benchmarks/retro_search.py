@@ -1,6 +1,6 @@
 """Retro-Search on a real vLLM server: what its prefix cache saves, and what many traces in flight gain.
 
-    REASONMILL_VLLM_PYTHON=.venv-vllm/bin/python python benchmarks/retro_search.py         # twenty minutes
+    REASONMILL_VLLM_PYTHON=.venv-vllm/bin/python python benchmarks/retro_search.py         # 25 minutes
     REASONMILL_VLLM_PYTHON=.venv-vllm/bin/python python benchmarks/retro_search.py ARM ... # some arms only
 
 Real traces (shared/data beside the checkout), correct ones, in a fixed shuffle; SmolLM2-135M revises. The server is

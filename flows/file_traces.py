@@ -27,6 +27,10 @@ COLUMNS = ("problem", "tokens")
 _NAME = "teacher"
 
 
+MATH_PROMPT = "{prompt}\n\nThink step by step and put the final answer within \\boxed{}."
+"""What a teacher without a recipe is asked: an answer to a problem of mathematics is read from its last box."""
+
+
 def count_rows(file: str) -> int:
     """Gives the number of rows; UserError where there is none."""
     total = sum(1 for _ in read_rows(file))
@@ -89,7 +93,7 @@ def _without_recipe(
         "name": stage,
         "tasks": [{"generator": "problems", "path": file, "source": file, "license": "unknown"}],
         "teachers": {_NAME: of_teacher},
-        "sample": {"teacher": _NAME},
+        "sample": {"teacher": _NAME, "prompts": {"math": MATH_PROMPT}},
         stage: {"teacher": _NAME, **settings},
     }
     return Resolved(validated(values, overrides, stage), Path.cwd() / stage, {})
