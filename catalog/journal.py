@@ -143,8 +143,8 @@ class Journal:
     def _commit_groups(self) -> None:
         while True:
             self._dirty.wait()
+            self._dirty.clear()  # before `closing` is looked at, or the word of a close right behind that is lost
             last = self._closing.wait(self._segments.group_s)
-            self._dirty.clear()
             with self._lock:
                 commit = self._segments.batch(bytes(self._unsaved))
                 self._unsaved.clear()

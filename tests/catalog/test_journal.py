@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from catalog import connect
 from catalog.errors import UserError
 from catalog.ids import digest
 from catalog.journal import Journal
+from catalog.journal_segments import LocalSegments
 from catalog.records import Completion
 from catalog.store import Store
 
@@ -236,10 +238,23 @@ def test_threads_may_append_and_look_up_at_once(store) -> None:
     assert found(store, everything) == everything
 
 
+def test_a_close_at_any_moment_of_a_commit_ends(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(LocalSegments, "group_s", 0.0005)
+    for i in range(500):
+        journal = Journal.open(Store.open(tmp_path / str(i)))
+        journal.append([completion("a")])
+        time.sleep(i % 10 / 10_000)
+        closing = threading.Thread(target=journal.close, daemon=True)
+        closing.start()
+        closing.join(30)
+        assert not closing.is_alive(), f"round {i}"
+
+
 _APPENDER = """
 import sys, itertools
 from tests.catalog.test_journal import completion
 from catalog.journal import Journal
+from catalog.journal_segments import LocalSegments
 from catalog.store import Store
 journal = Journal.open(Store.open(sys.argv[1]))
 for i in range(int(sys.argv[3])) if len(sys.argv) > 3 else itertools.count():
