@@ -36,7 +36,7 @@ NEAR = 40
 
 SIMULATIONS = 20_000
 BEFORE, BEHIND = 220, 380
-"""Characters around a paragraph's beginning that its reader sees."""
+"""Characters around a paragraph's beginning that `--draw` prints."""
 
 READ = {
     (COMPUTE, "operations"): 90,
