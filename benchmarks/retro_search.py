@@ -26,7 +26,7 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -37,8 +37,9 @@ from harness import machine
 
 from catalog import ids
 from catalog.journal import Journal
-from catalog.records import Task, Trace, Verdict
+from catalog.records import Task, Verdict
 from catalog.store import Store
+from flows.file_traces import trace_of
 from generators.meter import Limits, Meter
 from generators.retro_search.answers import first_stated
 from generators.retro_search.reviser import Reviser
@@ -123,27 +124,8 @@ def subjects(mode: str) -> list[Subject]:
 
 def _subject(row: Figures, thinking: str, answer: str) -> Subject:
     task = Task(row["id"], "math", row["problem"], row["gold"], "math", "{}", None, None, None, row["benchmark"], "")
-    trace = Trace(
-        trace_id=ids.trace_id("sampled", task.task_id, None, row["id"], thinking, answer),
-        task_id=task.task_id,
-        parent=None,
-        origin="sampled",
-        sample=0,
-        thinking=thinking,
-        answer=answer,
-        finish_reason="stop",
-        truncated=False,
-        prompt_tokens=0,
-        completion_tokens=(len(thinking) + len(answer)) // 3,
-        mean_logprob=None,
-        step_logprobs=None,
-        params="{}",
-        seed=0,
-        teacher=row["model"],
-        revision=row["model"],
-        completion_key=row["id"],
-        wall_s=0.0,
-    )
+    name = ids.trace_id("sampled", task.task_id, None, row["id"], thinking, answer)
+    trace = replace(trace_of(task, thinking, answer, True, row["n_tokens"]), trace_id=name)
     return Subject(task, trace, Verdict(trace.trace_id, task.task_id, "correct", None, "", 0.0, "math", 1))
 
 

@@ -20,13 +20,13 @@ from typing import Any
 import pyarrow.parquet as pq
 from harness import machine
 
-from catalog.records import Trace
+from catalog.records import Task
+from flows.file_traces import trace_of
 from generators.retro_search.answers import first_stated
 from generators.retro_search.segment import segment
 from generators.retro_search.stats import Shape, shape, shapes
 from generators.sampling import split_thinking
 from generators.settings import TRANSITIONS
-from generators.teachers.replies import CHARACTERS_PER_TOKEN
 from verifiers.judge import Item, slow
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,9 +53,9 @@ def built(rows: list[dict[str, Any]]) -> dict[str, Any]:
         thinking, answer, closed = split_thinking(row["response"], ("<think>", "</think>"))
         judged = slow(Item("math", answer if closed else row["response"], row["gold"], "{}"))
         correct = closed and judged.verdict == "correct"
-        tokens = row["n_tokens"] or (len(thinking) + len(answer)) // CHARACTERS_PER_TOKEN
-        given = (thinking, answer, "stop", not closed, 0, tokens, None, None, "{}", 0, "", "", "", 0.0)
-        trace = Trace(row["id"], "", None, "sampled", 0, *given)
+        given = row["id"], "math", row["problem"], row["gold"], "math", "{}", None, None, None, row["benchmark"], ""
+        task = Task(*given)
+        trace = trace_of(task, thinking, answer, closed, row["n_tokens"])
         targets = [row["gold"], (judged.extracted or "") if correct else ""]
         of_trace = shape(trace, targets, TRANSITIONS)
         names = ["all", "correct" if correct else "wrong" if closed else "cut off"]

@@ -88,23 +88,21 @@ def _what(manifest: Manifest, facts: Facts) -> str:
 
 
 def _how(manifest: Manifest, facts: Facts) -> str:
-    teachers = [f"| {cell(name)} | {cell(revision)} |" for name, revision in sorted(manifest.teachers.items())]
+    teachers = [line(name, revision) for name, revision in sorted(manifest.teachers.items())]
     settings = [
-        f"| {cell(key)} | {cell(value)} |"
+        line(key, str(value))
         for section in ("sample", "verify", "revise", "hint", "dedup", "export")
         for key, value in _flat(section, manifest.recipe.get(section))
     ]
     stages = [
-        f"| {cell(stage)} | {cell(unit)} | {sums['rows_in']:,} | {sums['rows_out']:,} | {sums['rejects']:,} "
-        f"| {sums['pending']:,} | {sums['completion_tokens']:,} |"
+        line(stage, unit, *(sums[name] for name in ("rows_in", "rows_out", "rejects", "pending", "completion_tokens")))
         for (stage, unit), sums in sorted(facts.stages.items(), key=lambda item: _order(item[0][0]))
     ]
     verdicts = [
-        f"| {cell(verifier)} | {version} | {cell(verdict)} | {n:,} |"
-        for (verifier, version, verdict), n in sorted(facts.verdicts.items())
+        line(verifier, version, verdict, n) for (verifier, version, verdict), n in sorted(facts.verdicts.items())
     ]
     rejects = [
-        f"| {cell(stage)} | {cell(reason)} | {n:,} |"
+        line(stage, reason, n)
         for (stage, reason), n in sorted(facts.rejects.items(), key=lambda item: (_order(item[0][0]), item[0][1]))
     ]
     parts = [
@@ -134,7 +132,7 @@ def _audit(manifest: Manifest) -> list[str]:
     if not sums:
         return []
     lines = [
-        f"| {cell(verifier)} | {cell(family)} | {tried:,} | {faults:,} | {unjudged:,} |"
+        line(verifier, family, tried, faults, unjudged)
         for (verifier, family), (tried, faults, unjudged) in sorted(sums.items())
     ]
     audit = manifest.audit
@@ -168,9 +166,7 @@ def _sources(facts: Facts) -> str:
     profiles = list(published_splits(facts))
     pairs = sorted({(source, license) for source, license, _ in facts.sources})
     lines = [
-        f"| {cell(source)} | {cell(license) or 'not stated'} | "
-        + " | ".join(f"{facts.sources[source, license, profile]:,}" for profile in profiles)
-        + " |"
+        line(source, license.strip() or "not stated", *(facts.sources[source, license, name] for name in profiles))
         for source, license in pairs[:SOURCES_SHOWN]
     ]
     more = f"\n\nAnd {len(pairs) - SOURCES_SHOWN:,} more." if len(pairs) > SOURCES_SHOWN else ""

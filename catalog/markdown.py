@@ -6,6 +6,7 @@ from typing import Any
 
 
 def table(head: Sequence[str], lines: Sequence[str]) -> str:
+    """Gives a table of lines that are such already."""
     if not lines:
         return "(none)"
     return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *lines])

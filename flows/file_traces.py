@@ -26,7 +26,6 @@ COLUMNS = ("problem", "tokens")
 
 _NAME = "teacher"
 
-
 MATH_PROMPT = "{prompt}\n\nThink step by step and put the final answer within \\boxed{}."
 """What a teacher without a recipe is asked: an answer to a problem of mathematics is read from its last box."""
 
@@ -123,7 +122,7 @@ def subjects(rows: Sequence[dict[str, Any]], names: dict[str, str], file: str, b
         )
         thinking, answer, closed = split_thinking(response, bench.sampler.thinking)
         tokens = row.get(names["tokens"])
-        made.append((task, _trace(task, thinking, answer, closed, tokens), answer if closed else response))
+        made.append((task, trace_of(task, thinking, answer, closed, tokens), answer if closed else response))
     items = [Item(task.verifier, answer, task.reference, task.spec) for task, _, answer in made]
     judged = bench.pool.judge_many(items)
     return [
@@ -132,7 +131,11 @@ def subjects(rows: Sequence[dict[str, Any]], names: dict[str, str], file: str, b
     ]
 
 
-def _trace(task: Task, thinking: str, answer: str, closed: bool, tokens: Any) -> Trace:
+def trace_of(task: Task, thinking: str, answer: str, closed: bool, tokens: Any) -> Trace:
+    """Gives a response that somebody else's model wrote as a trace; `closed`: whether its thinking ends.
+
+    `tokens` are its own count, where that is a positive whole number; else they are estimated.
+    """
     known = isinstance(tokens, int) and tokens > 0
     return Trace(
         trace_id=trace_id("sampled", task.task_id, None, "", thinking, answer),

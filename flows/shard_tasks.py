@@ -1,6 +1,6 @@
 """Shards as Prefect tasks on this process's threads, several shards a task where there are many."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any
 
@@ -52,9 +52,8 @@ def grouped(shards: Sequence[int], at_least: int) -> list[list[int]]:
     return [list(shards[i : i + size]) for i in range(0, len(shards), size)]
 
 
-def finished(results: Iterable[ShardResult], bench: Workbench) -> list[ShardResult]:
+def finished(results: list[ShardResult], bench: Workbench) -> list[ShardResult]:
     """Gives a task's results; raises Unfinished where rows are owed that the task is to try again."""
-    results = list(results)
     owed = [result for result in results if result.pending]
     last_try = get_run_context().task_run.run_count > 2  # type: ignore[union-attr]
     if owed and not last_try and not bench.stopped and not bench.meter.reached():
