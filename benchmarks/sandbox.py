@@ -6,6 +6,7 @@ Arms take turns; the best round of each counts. `cpu_ms` are CPU milliseconds a 
 (ours: of this one too), `a_core` their inverse, which a busy machine distorts least; `a_second` is by the clock.
 
     ours              Sandbox.run("x = 1"), two at a time, every layer of the level on
+    ours_sympy_alone  the same where numpy is not imported
     bare_fork         os.fork and os._exit in a process with the same modules imported: nothing is isolated or run
     python_each       python -I -S -c "x = 1" each: nothing is isolated, sympy is not imported
     bubblewrap_each   the same in bubblewrap with all its namespaces, where it is installed
@@ -121,10 +122,12 @@ def main() -> None:
         return seconds, cpu
 
     python = [os.path.realpath(sys.executable), "-I", "-S", "-c", "x = 1"]
-    with Sandbox(preload=MODULES, at_once=AT_ONCE) as box:
-        box.run("x = 1")
+    with Sandbox(preload=MODULES, at_once=AT_ONCE) as box, Sandbox(preload=MODULES[:1], at_once=AT_ONCE) as light:
+        for warmed in (box, light):
+            ours(warmed, 20, AT_ONCE)
         measures: dict[str, tuple[int, Callable[[], tuple[float, float]]]] = {
             "ours": (RUNS, lambda: ours(box, RUNS, AT_ONCE)),
+            "ours_sympy_alone": (RUNS, lambda: ours(light, RUNS, AT_ONCE)),
             "ours_one_at_a_time": (RUNS, lambda: ours(box, RUNS, 1)),
             "bare_fork": (RUNS, bare_fork),
             "python_each": (60, lambda: each(python, 60)),

@@ -91,7 +91,7 @@ class Sandbox:
                 if late:
                     run.interrupt()
                     run.wait(INTERRUPT_S)
-                run.end(DYING_S if frame is None and not late else 0)
+                run.end(DYING_S if frame is None and not late else 0, leaving=frame is not None)
                 ms = (time.monotonic() - run.began) * 1e3
                 return judged(run, frame, late, deadline_s, self.limits, queued_ms, ms)
             finally:

@@ -1,16 +1,19 @@
 """What a run gives up before it is given anything of others. There is no way back from any of it.
 
-What is the same for all runs the zygote gives up itself, once, or makes ready (`prepare`); forks have it from there.
+What is the same for all runs the zygote gives up itself, once, or makes ready (`Prepared`): a fork then has nothing to
+do but to make calls. Each object that it needs besides would cost it a page of memory to copy.
 """
 
-import fcntl
+import ctypes
+import functools
 import math
 import os
 import resource
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from verifiers.sandbox import landlock, linux, seccomp
+from verifiers.sandbox import landlock, linux, request, seccomp
 from verifiers.sandbox.outcome import Limits
 from verifiers.sandbox.root import DEVICES, SCRATCH, SCRATCH_PARENT
 
@@ -19,8 +22,8 @@ _OPEN_FILES = 128
 _THREADS = 1024
 """Of all runs of one zygote together, where namespaces or an unprivileged user make the kernel count them."""
 
-_OUT_OF_THE_WAY = 64
-"""Descriptors from here on keep clear of those that a run is given."""
+_SIGNALS_BYTES = 128
+"""Of a set of signals, in the C library."""
 
 _FOLDER = f"{SCRATCH_PARENT}{SCRATCH}"
 _MOUNT = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
@@ -36,71 +39,75 @@ class Layers:
     readable: list[str]
 
 
-@dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the zygote has made ready. `base_bytes`: its address space; `hard`: its own hard rlimits, by number."""
+    """What the zygote has made ready.
 
-    layers: Layers
-    base_bytes: int
-    hard: dict[int, int]
-    rules: int | None
-    """Landlock's, where they are the same for all runs: each has its private folder at one place."""
+    Making it takes from the zygote, for good, what no run needs. `base_bytes`: the zygote's address space. Raises
+    OSError.
+    """
 
+    def __init__(self, layers: Layers, base_bytes: int) -> None:
+        self.layers = layers
+        self._base_bytes = base_bytes
+        linux.drop_bounding_set()
+        linux.no_new_privileges()
+        linux.set_dumpable(False)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that is too long is an OSError
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        names = ("AS", "CPU", "FSIZE", "NOFILE", "NPROC")
+        self._hard = {n: resource.getrlimit(n)[1] for n in (getattr(resource, f"RLIMIT_{name}") for name in names)}
+        # Where each run has its private folder at one place, one set of rules is good for all.
+        self._rules = _rules(layers, SCRATCH_PARENT) if layers.landlock and layers.namespaces else None
+        if layers.seccomp:
+            seccomp.hold_zygote()
+        self._ready = functools.lru_cache(maxsize=16)(self._in_namespaces)
 
-def prepare(layers: Layers, base_bytes: int) -> Prepared:
-    """Takes from the zygote, for good, what no run needs; leaves it what it forks with. Raises OSError."""
-    seccomp.prepare()
-    linux.drop_bounding_set()
-    linux.no_new_privileges()
-    linux.set_dumpable(False)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that is too long is an OSError
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    names = ("AS", "CPU", "FSIZE", "NOFILE", "NPROC")
-    hard = {number: resource.getrlimit(number)[1] for number in (getattr(resource, f"RLIMIT_{n}") for n in names)}
-    rules = None
-    if layers.landlock and layers.namespaces:
-        low = _rules(layers, SCRATCH_PARENT)
-        rules = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY)
-        os.close(low)
-    return Prepared(layers, base_bytes, hard, rules)
+    def steps(self, limits: bytes, scratch: str) -> Callable[[], list[linux.Step]]:
+        """Gives what gives a fork its steps: called in the zygote, it does there what can be done there. `scratch`: the
+        folder that a run makes for itself, where it has no namespaces."""
+        return self._ready(limits) if self.layers.namespaces else functools.partial(self._in_folder, limits, scratch)
 
+    def _in_namespaces(self, limits: bytes) -> Callable[[], list[linux.Step]]:
+        found = request.limits(limits)
+        options = f"size={int(found.scratch_mb * 1024)}k,nr_inodes={_INODES},mode=700"
+        steps = [
+            linux.step("mount", b"tmpfs", _FOLDER.encode(), b"tmpfs", ctypes.c_ulong(_MOUNT), options.encode()),
+            *self._from_folder(found, SCRATCH, self._rules, 1),
+        ]
+        return lambda: steps
 
-def confine(limits: Limits, prepared: Prepared, scratch: str) -> None:
-    """Confines this process, a fresh fork of the zygote; descriptors stay open. Raises OSError: then stop."""
-    layers = prepared.layers
-    if layers.namespaces:
-        linux.unshare(linux.CLONE_NEWNS)
-        options = f"size={int(limits.scratch_mb * 1024)}k,nr_inodes={_INODES},mode=700"
-        linux.mount("tmpfs", _FOLDER, "tmpfs", _MOUNT, options)
-    else:
+    def _in_folder(self, limits: bytes, scratch: str) -> list[linux.Step]:
+        linux.die_with_parent()
         os.setsid()
         os.mkdir(scratch, 0o700)
         os.environ.update(HOME=scratch, TMPDIR=scratch)
-    os.chdir(scratch)
-    _limit(prepared, resource.RLIMIT_AS, prepared.base_bytes + int(limits.memory_mb * 2**20))
-    # soft is hard: pid 1 would ignore the soft one's signal
-    _limit(prepared, resource.RLIMIT_CPU, math.ceil(limits.cpu_s))
-    _limit(prepared, resource.RLIMIT_FSIZE, int(limits.file_mb * 2**20))
-    if layers.namespaces:
-        _limit(prepared, resource.RLIMIT_NPROC, _THREADS)
-    if layers.landlock:
-        landlock.restrict(_rules(layers, scratch) if prepared.rules is None else prepared.rules)
-    _limit(prepared, resource.RLIMIT_NOFILE, _OPEN_FILES)
-    linux.drop_capabilities()
-    if layers.seccomp:
-        seccomp.install(1 if layers.namespaces else os.getpid())
+        rules = _rules(self.layers, scratch) if self.layers.landlock else None
+        return self._from_folder(request.limits(limits), scratch, rules, os.getpid())
+
+    def _from_folder(self, limits: Limits, scratch: str, rules: int | None, pid: int) -> list[linux.Step]:
+        steps = [
+            linux.step("pthread_sigmask", signal.SIG_SETMASK, bytes(_SIGNALS_BYTES), None),
+            linux.step("chdir", scratch.encode()),
+            self._limit(resource.RLIMIT_AS, self._base_bytes + int(limits.memory_mb * 2**20)),
+            # soft is hard: pid 1 would ignore the soft one's signal
+            self._limit(resource.RLIMIT_CPU, math.ceil(limits.cpu_s)),
+            self._limit(resource.RLIMIT_FSIZE, int(limits.file_mb * 2**20)),
+        ]
+        if self.layers.namespaces:
+            steps.append(self._limit(resource.RLIMIT_NPROC, _THREADS))
+        if rules is not None:
+            steps.append(landlock.restrict(rules))
+        steps += [self._limit(resource.RLIMIT_NOFILE, _OPEN_FILES), linux.drop_capabilities()]
+        if self.layers.seccomp:
+            steps.append(seccomp.hold_run(pid))
+        return steps
+
+    def _limit(self, number: int, value: int) -> linux.Step:
+        hard = self._hard[number]
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        return linux.step("setrlimit", number, (ctypes.c_uint64 * 2)(value, value))
 
 
 def _rules(layers: Layers, writable: str) -> int:
     return landlock.ruleset([*layers.readable, *DEVICES], [writable, "/dev/null"])
-
-
-def _limit(prepared: Prepared, number: int, value: int) -> None:
-    hard = prepared.hard[number]
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(number, (value, value))
-
-
-def scratch_folder(layers: Layers, base: str, number: int) -> str:
-    return SCRATCH if layers.namespaces else f"{base}/{number}"

@@ -16,11 +16,10 @@ from contextlib import suppress
 from typing import Any
 
 from catalog.errors import UserError
-from verifiers.sandbox import root
+from verifiers.sandbox import request, root
 from verifiers.sandbox.channel import Channel, ready
 from verifiers.sandbox.outcome import Limits
 from verifiers.sandbox.reading import read
-from verifiers.sandbox.request import Request
 from verifiers.sandbox.root import view
 
 LEVELS = ("limits", "filters", "namespaces")
@@ -31,6 +30,9 @@ START_S = 120.0
 
 DYING_S = 1.0
 """How long a run whose connection has broken may take to be dead, on the busiest machine."""
+
+LEAVING_S = 0.02
+"""How long a run that has given its answer may take to end by itself before it is killed: most take a twentieth."""
 
 END_S = 10.0
 """How long the kernel may take to tear down a killed run."""
@@ -44,7 +46,13 @@ that the kernel reports is no measure: it kills by whole ticks, of which a proce
 
 BUILT_IN = ("verifiers.sandbox.program:main", "verifiers.sandbox.cells:main")
 
-_START = "import sys; sys.path[:] = {modules!r}; from verifiers.sandbox.jail import main; main()"
+_START = """import sys
+sys.path[:] = {modules!r}
+from verifiers.heap import shared_with_forks
+with shared_with_forks():
+    from verifiers.sandbox.jail import main
+main()
+"""
 _failed: dict[str, str] = {}
 """Ways that this machine refused, with the reason, so that they are tried once a process."""
 
@@ -152,7 +160,6 @@ class Zygote:
         """Starts a run that lives `seconds` at most; raises Gone."""
         channel, their_channel = socket.socketpair()
         status, their_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        request = Request(self._entries.index(entry), seconds, limits)
         run = Run(Channel(channel), status, seconds, streams)
         message = json.dumps(payload).encode()
         ahead = len(message) <= _AHEAD_BYTES
@@ -160,8 +167,9 @@ class Zygote:
             if ahead:
                 run.send_bytes(message)
             with their_channel, their_status:
-                fds = [their_status.fileno(), their_channel.fileno(), *streams.fds()]
-                socket.send_fds(self._control, [request.written()], fds)
+                fds = [their_status.fileno(), *streams.fds(), their_channel.fileno(), *streams.others]
+                asked = request.written(self._entries.index(entry), seconds, limits)
+                socket.send_fds(self._control, [asked], fds)
             status.settimeout(START_S)
             told = json.loads(status.recv(1 << 16) or b'{"failed": "the zygote has ended"}')
         except OSError as error:
@@ -195,7 +203,7 @@ class Streams:
         self.others = list(others)
 
     def fds(self) -> list[int]:
-        return [self.stdin, self.out, self.err, *self.others]
+        return [self.stdin, self.out, self.err]
 
     def close(self) -> None:
         for fd in (self.stdin, self.out, self.err):
@@ -253,18 +261,20 @@ class Run:
         with suppress(OSError):
             self._status.send(b"i")
 
-    def end(self, patience_s: float = 0.0) -> int | None:
+    def end(self, patience_s: float = 0.0, leaving: bool = False) -> int | None:
         """Kills the whole tree and waits until it is gone. Gives the exit status, negative for a signal; None where
         the zygote was lost. Calling it again gives the same. `patience_s`: how long one that may be dying has to close
-        its channel; then it is let die, so that `spent` and `struck` can tell what of.
+        its channel; then it is let die, so that `spent` and `struck` can tell what of. `leaving`: whether it is at its
+        end anyway, and need not be killed unless it lingers.
         """
         with self._lock:
             if not self.ended:
                 self.ended = True
                 dying = patience_s > 0 and self._channel.closed(patience_s)
                 self._lived = time.monotonic() - self.began
-                with suppress(OSError):
-                    self._status.send(b"d" if dying else b"k")
+                if not (leaving and ready(self._status, select.POLLIN, time.monotonic() + LEAVING_S)):
+                    with suppress(OSError):
+                        self._status.send(b"d" if dying else b"k")
                 with suppress(OSError, ValueError):
                     if ready(self._status, select.POLLIN, time.monotonic() + END_S):
                         self.report = json.loads(self._last_word())

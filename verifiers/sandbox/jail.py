@@ -7,7 +7,6 @@ zygote. Each zygote is started with one `way`; where it cannot be gone, a frame 
 
 import json
 import os
-import signal
 import socket
 import sys
 from contextlib import suppress
@@ -73,7 +72,7 @@ def _lock_up(config: dict[str, Any]) -> None:
     inside = os.fork()
     if inside:
         _wait_for(inside, config["control"], config["owner"])
-    linux.die_with_parent(signal.SIGKILL)
+    linux.die_with_parent()
 
 
 def _move(config: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import os
 import struct
 from collections.abc import Iterable
 
-from verifiers.sandbox.linux import libc, syscall
+from verifiers.sandbox.linux import Step, libc, step, syscall
 
 _CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446
 _VERSION_FLAG = 1
@@ -50,9 +50,9 @@ def ruleset(readable: Iterable[str], writable: Iterable[str]) -> int:
     return rules
 
 
-def restrict(rules: int) -> None:
-    """Holds this thread, and all that it makes, to a set of rules; needs no_new_privileges first."""
-    syscall(_RESTRICT, ctypes.c_int(rules), ctypes.c_uint(0), what="landlock_restrict_self")
+def restrict(rules: int) -> Step:
+    """Holds a thread, and all that it makes, to a set of rules; needs no_new_privileges first."""
+    return step("syscall", ctypes.c_long(_RESTRICT), ctypes.c_int(rules), ctypes.c_uint(0))
 
 
 def _allow(rules: int, path: str, rights: int) -> None:

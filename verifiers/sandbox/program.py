@@ -7,8 +7,8 @@ only lied about itself. What a program prints is never read as a statement of th
 import ast
 import json
 import linecache
-import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,7 +28,6 @@ _ERROR_CHARS = 1000
 def main(payload: dict[str, Any], channel: ChildEnd, fds: list[int]) -> None:
     """Entry of `Sandbox.run`. `payload`: {"code"}; answers {"status", "error"}."""
     scope: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     channel.send_bytes(attempt(lambda: execute(payload["code"], scope)))
 
 
@@ -92,14 +91,16 @@ def _say(text: str) -> None:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, ValueError, OSError):
+        try:
             stream.flush()
+        except (AttributeError, ValueError, OSError):
+            pass
 
 
 def _wait_for_threads() -> None:
     """As the interpreter does at its end; daemon threads are not waited for."""
-    import threading
-
+    if threading.active_count() == 1:
+        return
     main_thread = threading.main_thread()
     for thread in threading.enumerate():
         if thread is not main_thread and not thread.daemon:

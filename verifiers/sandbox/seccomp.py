@@ -3,6 +3,10 @@
 An allow-list, so that a call which the kernel gains tomorrow is refused as well. No call that makes a process, runs a
 program, opens a socket, mounts, traces, changes identity or reaches another process is on it. A handful are allowed
 for some arguments only (`_CHECKED`).
+
+It stands in two filters, both of which a call has to pass: a long one that the zygote takes upon itself, with the few
+calls besides that it needs to start and to end runs, and a short one for each run that takes those away. Installing a
+filter costs by its length.
 """
 
 import ctypes
@@ -11,8 +15,9 @@ import functools
 import platform
 import socket
 import struct
+from collections.abc import Callable, Iterator
 
-from verifiers.sandbox.linux import checked, libc
+from verifiers.sandbox.linux import Step, libc, step, take
 
 # name, number on x86_64, number on aarch64 ("-": the architecture does not have it)
 _ALLOWED = """
@@ -41,6 +46,12 @@ recvfrom 45 207  sendmsg 46 211  recvmsg 47 212  shutdown 48 210  getsockopt 55 
 getpeername 52 205
 """
 
+# the zygote's own, written as above
+_ZYGOTE = """
+mount 165 40  capset 126 91  setsid 112 157  landlock_create_ruleset 444 444  landlock_add_rule 445 445
+landlock_restrict_self 446 446  pidfd_open 434 434  pidfd_send_signal 424 424
+"""
+
 _CLONE_THREAD = 0x00010000
 _FCNTL_ADD_SEALS, _FCNTL_SETLEASE, _FCNTL_NOTIFY = 1033, 1024, 1026
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX
@@ -59,6 +70,9 @@ _CHECKED: list[tuple[str, int, int, int, str, tuple[int | str, ...]]] = [
     ("socketpair", 53, 199, 0, "one of", (socket.AF_UNIX,)),  # asyncio wakes itself up with one
 ]
 
+_NARROWED = ("clone", "kill", "prctl", "tgkill")
+"""Of those, what the zygote may do with any argument."""
+
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT = 0x40000000
 _UNKNOWN_TO_OLD_KERNELS = 424
@@ -75,6 +89,7 @@ _FAR = 255
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 
+_INSTRUCTION = struct.Struct("HBBI")
 Instruction = tuple[int, int, int, int]
 """Of classic BPF: code, jump if true, jump if false, constant."""
 
@@ -88,65 +103,97 @@ def offered() -> bool:
     return ctypes.get_errno() == errno.EFAULT
 
 
-def prepare() -> None:
-    """Makes the filter, so that forks find it ready. Needs no privilege; nothing where no filter is offered."""
-    if offered():
-        _encoded()
-
-
-def install(pid: int) -> None:
-    """Puts the filter on this thread and all that it makes, for good. `pid`: what kill may be used on.
+def hold_zygote() -> None:
+    """Puts the zygote's filter on this thread and all that it makes, for good; nothing where no filter is offered.
 
     Needs no_new_privileges first. Raises OSError where the kernel refuses.
     """
-    buffer, header, places = _encoded()
+    if offered():
+        filter_ = _written(zygote_filter(platform.machine()))
+        take([_installed(filter_)])
+
+
+def hold_run(pid: int) -> Step:
+    """Puts the filter of a run on a thread that the zygote's filter is on. `pid`: what kill may be used on, for all
+    steps that this process makes; it is written into the one filter that there is."""
+    buffer, places = _run_filter()
     for place in places:
         struct.pack_into("I", buffer, place, pid)
-    checked(libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, header, 0, 0), "seccomp")
+    return _installed(buffer)
+
+
+def _installed(buffer: ctypes.Array[ctypes.c_char]) -> Step:
+    """Makes the step ready; whoever takes it holds the buffer until then."""
+    header = struct.pack("HxxxxxxP", len(buffer) // _INSTRUCTION.size, ctypes.addressof(buffer))
+    return step("prctl", _PR_SET_SECCOMP, _MODE_FILTER, header, 0, 0)
 
 
 @functools.cache
-def _encoded() -> tuple[ctypes.Array[ctypes.c_char], bytes, list[int]]:
-    """Gives the filter in memory, the kernel's description of where it lies, and where in it a process id stands."""
-    instructions = program(platform.machine(), _PLACE_OF_PID)
-    code = b"".join(struct.pack("HBBI", *i) for i in instructions)
-    buffer = ctypes.create_string_buffer(code, len(code))
-    header = struct.pack("HxxxxxxP", len(instructions), ctypes.addressof(buffer))
-    places = [8 * i + 4 for i, instruction in enumerate(instructions) if instruction[3] == _PLACE_OF_PID]
-    return buffer, header, places
+def _run_filter() -> tuple[ctypes.Array[ctypes.c_char], list[int]]:
+    """Gives the filter in memory, kept for good, and where in it a process id stands."""
+    code = run_filter(platform.machine(), _PLACE_OF_PID)
+    return _written(code), [_INSTRUCTION.size * i + 4 for i, c in enumerate(code) if c[3] == _PLACE_OF_PID]
 
 
-def program(machine: str, pid: int) -> list[Instruction]:
-    """Gives the filter for an architecture ("x86_64" or "aarch64").
+def _written(code: list[Instruction]) -> ctypes.Array[ctypes.c_char]:
+    data = b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)
+    return ctypes.create_string_buffer(data, len(data))
 
-    It halves the numbers until one decision is left: when a filter is installed, the kernel tries it on every number
-    that there is, so that a long chain of comparisons would cost each run a quarter of a millisecond.
-    """
+
+def zygote_filter(machine: str) -> list[Instruction]:
+    """Gives the filter for an architecture ("x86_64" or "aarch64")."""
     allow = [(_RETURN, 0, 0, _ALLOW)]
-    column = 1 if machine == "x86_64" else 2
-    known = {int(row[column]): allow for row in _rows() if row[column] != "-"}
-    for _, *numbers, argument, how, values in _CHECKED:
-        known[numbers[column - 1]] = _check(argument, how, [pid if v == _OWN_PID else int(v) for v in values])
+    known = {number: allow for text in (_ALLOWED, _ZYGOTE) for number in _numbers(text, machine)}
+    for name, number, argument, how, values in _checked(machine):
+        known[number] = allow if name in _NARROWED else _check(argument, how, [int(v) for v in values])
     last = _X32_BIT if machine == "x86_64" else _END
-    decisions: list[tuple[int, list[Instruction]]] = []
-    for number in sorted({0, _UNKNOWN_TO_OLD_KERNELS, last, *known, *(number + 1 for number in known)}):
-        error = errno.ENOSYS if number >= _UNKNOWN_TO_OLD_KERNELS else errno.EPERM
-        otherwise = [(_RETURN, 0, 0, _KILL if number == last else _ERRNO | error)]
-        then = known.get(number, otherwise)
-        if not decisions or then != decisions[-1][1]:
-            decisions.append((number, then))
     return [
         (_LOAD, 0, 0, 4),  # the architecture
         (_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, 0),  # the call's number
-        *_halved(decisions),
+        *_decided(known | {last: [(_RETURN, 0, 0, _KILL)]}, _refused, last),
     ]
 
 
-def _rows() -> list[list[str]]:
-    words = _ALLOWED.split()
-    return [words[i : i + 3] for i in range(0, len(words), 3)]
+def run_filter(machine: str, pid: int) -> list[Instruction]:
+    """Gives the filter that leaves of the zygote's calls what a run may do. `pid`: the run's."""
+    known = {number: _refused(number) for number in _numbers(_ZYGOTE, machine)}
+    for name, number, argument, how, values in _checked(machine):
+        if name in _NARROWED:
+            known[number] = _check(argument, how, [pid if v == _OWN_PID else int(v) for v in values])
+    return [(_LOAD, 0, 0, 0), *_decided(known, lambda _: [(_RETURN, 0, 0, _ALLOW)])]
+
+
+def _refused(number: int) -> list[Instruction]:
+    return [(_RETURN, 0, 0, _ERRNO | (errno.ENOSYS if number >= _UNKNOWN_TO_OLD_KERNELS else errno.EPERM))]
+
+
+def _decided(
+    known: dict[int, list[Instruction]], otherwise: Callable[[int], list[Instruction]], last: int | None = None
+) -> list[Instruction]:
+    """Decides on every number: as `known`, from `last` on as on `last`, else as `otherwise` says.
+
+    It halves the numbers until one decision is left: when a filter is installed, the kernel tries it on every number
+    that there is, so that a long chain of comparisons would cost each run a quarter of a millisecond.
+    """
+    decisions: list[tuple[int, list[Instruction]]] = []
+    for number in sorted({0, _UNKNOWN_TO_OLD_KERNELS, *known, *(n + 1 for n in known if n != last)}):
+        then = known.get(number) or otherwise(number)
+        if not decisions or then != decisions[-1][1]:
+            decisions.append((number, then))
+    return _halved(decisions)
+
+
+def _numbers(text: str, machine: str) -> list[int]:
+    """Gives the numbers of a list of names and numbers."""
+    words = text.split()[1 if machine == "x86_64" else 2 :: 3]
+    return [int(word) for word in words if word != "-"]
+
+
+def _checked(machine: str) -> Iterator[tuple[str, int, int, str, tuple[int | str, ...]]]:
+    for name, x86_64, aarch64, argument, how, values in _CHECKED:
+        yield name, x86_64 if machine == "x86_64" else aarch64, argument, how, values
 
 
 def _halved(decisions: list[tuple[int, list[Instruction]]]) -> list[Instruction]:

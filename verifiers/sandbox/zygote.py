@@ -7,7 +7,6 @@ host says b"k" for kill, b"i" for interrupt, b"d" where the run seems to be dyin
 it is not dead soon; closing it kills too.
 """
 
-import ctypes
 import gc
 import importlib
 import json
@@ -23,10 +22,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from verifiers.sandbox import landlock, linux, seccomp
+from verifiers.heap import shared_with_forks
+from verifiers.sandbox import landlock, linux, request, seccomp
 from verifiers.sandbox.child import Entry, become, rehearse
-from verifiers.sandbox.confine import Layers, Prepared, prepare, scratch_folder
-from verifiers.sandbox.request import Request
+from verifiers.sandbox.confine import Layers, Prepared
 from verifiers.sandbox.root import SCRATCH
 
 REQUEST_BYTES = 1 << 16
@@ -38,8 +37,8 @@ DYING_S = 1.0
 LATE_S = 2.0
 """How long past its time a run may live that the host has forgotten."""
 
+_OWN_SPACES = linux.CLONE_NEWPID | linux.CLONE_NEWNS
 _LOOK = os.WEXITED | os.WNOHANG | os.WNOWAIT
-_MADV_COLLAPSE, _HUGE = 25, 2 << 20
 
 
 class _Run:
@@ -55,43 +54,38 @@ def main(control: socket.socket, config: dict[str, Any]) -> None:
     """Prepares, says {"ready": true, ...} and serves until the host's process or its end of `control` is gone."""
     way = config["way"]
     try:
-        spaces = way in ("unshare", "bubblewrap")
-        layers = Layers(
-            namespaces=spaces,
-            seccomp=way != "limits" and seccomp.offered(),
-            landlock=way != "limits" and landlock.version() > 0,
-            readable=config["readable"],
-        )
-        if way != "limits" and not layers.seccomp:
-            raise OSError("this kernel or processor offers no seccomp filter")
-        if way == "filters" and not layers.landlock:
-            raise OSError("this kernel offers no Landlock")
-    except OSError as error:
-        control.send(json.dumps({"failed": f"{way}: {error}"}).encode())
-        return
-    try:
-        entries = _import(config["preload"], config["entries"])
+        layers = _layers(way, config["readable"])
+        with shared_with_forks():
+            entries = _import(config["preload"], config["entries"])
+            _warm(layers, config["entries"])
+        gc.disable()
+        base_bytes = int(_own("statm", config["proc"]).split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        os.close(config["proc"])
+        for _ in range(MAX_FDS):
+            os.open(os.devnull, os.O_RDWR)  # what a run is given lies above the numbers that it shall have
+        prepared = Prepared(layers, base_bytes)
     except (ImportError, AttributeError) as error:
         control.send(json.dumps({"absent": str(error)}).encode())
-        return
-    os.environ.clear()
-    os.environ.update(LANG="C.UTF-8", **({"HOME": SCRATCH, "TMPDIR": SCRATCH} if spaces else {}))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    linux.become_subreaper()
-    rehearse()
-    for name in dict.fromkeys(entry.partition(":")[0] for entry in config["entries"]):
-        getattr(sys.modules[name], "rehearse", int)()  # an entry's own way, where its module has one
-    random.seed(0)
-    _settle(config["proc"])
-    base_bytes = int(_own("statm", config["proc"]).split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    os.close(config["proc"])
-    try:
-        prepared = prepare(layers, base_bytes)
     except OSError as error:
         control.send(json.dumps({"failed": f"{way}: {error}"}).encode())
-        return
-    control.send(json.dumps({"ready": True, "landlock": layers.landlock, "user": os.getuid()}).encode())
-    _serve(control, config, prepared, entries)
+    else:
+        control.send(json.dumps({"ready": True, "landlock": layers.landlock, "user": os.getuid()}).encode())
+        _serve(control, config, prepared, entries)
+
+
+def _layers(way: str, readable: list[str]) -> Layers:
+    """Raises OSError where this machine lacks what the way needs."""
+    layers = Layers(
+        namespaces=way in ("unshare", "bubblewrap"),
+        seccomp=way != "limits" and seccomp.offered(),
+        landlock=way != "limits" and landlock.version() > 0,
+        readable=readable,
+    )
+    if way != "limits" and not layers.seccomp:
+        raise OSError("this kernel or processor offers no seccomp filter")
+    if way == "filters" and not layers.landlock:
+        raise OSError("this kernel offers no Landlock")
+    return layers
 
 
 def _import(preload: Sequence[str], entries: Sequence[str]) -> list[Entry]:
@@ -104,33 +98,24 @@ def _import(preload: Sequence[str], entries: Sequence[str]) -> list[Entry]:
     return found
 
 
+def _warm(layers: Layers, entries: Sequence[str]) -> None:
+    os.environ.clear()
+    os.environ.update(LANG="C.UTF-8", **({"HOME": SCRATCH, "TMPDIR": SCRATCH} if layers.namespaces else {}))
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # it is for runs, each of which lets it through
+    linux.become_subreaper()
+    rehearse()
+    for name in dict.fromkeys(entry.partition(":")[0] for entry in entries):
+        getattr(sys.modules[name], "rehearse", int)()  # an entry's own way, where its module has one
+    random.seed(0)
+
+
 def _own(name: str, proc: int) -> str:
     fd = os.open(f"self/{name}", os.O_RDONLY, dir_fd=proc)
     with open(fd) as file:
         return file.read()
 
 
-def _settle(proc: int) -> None:
-    """Makes forks cheap: no collector that writes to shared pages, no free pages, huge ones where there are.
-
-    A fork copies one table entry for each page; with huge pages (MADV_COLLAPSE, Linux 6.1) there are far fewer.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    with suppress(AttributeError):
-        linux.libc.malloc_trim(0)
-    for line in _own("maps", proc).splitlines():
-        words = line.split()
-        if len(words) > 5 and words[5] != "[heap]":
-            continue
-        low, high = (int(address, 16) for address in words[0].split("-"))
-        for address in range(-(-low // _HUGE) * _HUGE, high // _HUGE * _HUGE, _HUGE):
-            linux.libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(_HUGE), _MADV_COLLAPSE)
-
-
 def _serve(control: socket.socket, config: dict[str, Any], prepared: Prepared, entries: Sequence[Entry]) -> None:
-    own = os.pidfd_open(os.getpid())
     layers, scratch = prepared.layers, config["scratch"]
     runs: dict[int, _Run] = {}  # by the descriptors that are waited for: a run's status, and its process
     numbers = 0
@@ -147,7 +132,7 @@ def _serve(control: socket.socket, config: dict[str, Any], prepared: Prepared, e
                     return _end_all(runs)
                 numbers += 1
                 fds = [fd for _, _, data in rights for fd in memoryview(data).cast("i")]
-                run = _start(Request.read(message), fds, numbers, scratch, prepared, entries, own)
+                run = _start(message, fds, numbers, scratch, prepared, entries)
                 if run is not None:
                     for part in (run.status, run.pidfd):
                         runs[part] = run
@@ -168,24 +153,21 @@ def _serve(control: socket.socket, config: dict[str, Any], prepared: Prepared, e
 
 
 def _start(
-    request: Request,
+    message: bytes,
     fds: list[int],
     number: int,
     scratch: str,
     prepared: Prepared,
     entries: Sequence[Entry],
-    own: int,
 ) -> _Run | None:
     status = fds[0]
+    entry, seconds, limits = request.read(message)
+    steps = prepared.steps(limits, f"{scratch}/{number}")
     try:
-        if prepared.layers.namespaces:
-            linux.setns(own, linux.CLONE_NEWPID)  # back to our own, or a second unshare is refused
-            linux.unshare(linux.CLONE_NEWPID)
-        pid = linux.fork()
+        pid = linux.fork(_OWN_SPACES if prepared.layers.namespaces else 0)
         if pid == 0:
-            folder = scratch_folder(prepared.layers, scratch, number)
-            become(entries[request.entry], fds[1:], request.limits, prepared, folder)
-        run = _Run(number, pid, status, time.monotonic() + request.seconds + LATE_S)
+            become(entries[entry], fds[1:], steps)
+        run = _Run(number, pid, status, time.monotonic() + seconds + LATE_S)
         os.write(status, b'{"begun": true}')
         return run
     except BrokenPipeError:  # the host is gone already; the run's time ends it
@@ -228,8 +210,8 @@ def _kill(run: _Run, layers: Layers) -> None:
 
 
 def _reap(run: _Run, layers: Layers, scratch: str, others: dict[int, _Run]) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        if not layers.namespaces:
+    if not layers.namespaces:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(run.pid, signal.SIGKILL)  # the leader is a zombie still, so the number is ours
     _, status, usage = os.wait4(run.pid, 0)
     os.close(run.pidfd)
@@ -238,7 +220,7 @@ def _reap(run: _Run, layers: Layers, scratch: str, others: dict[int, _Run]) -> N
             _kill_orphans({other.pid for other in others.values()})
         shutil.rmtree(f"{scratch}/{run.number}", ignore_errors=True)
     code, cpu_s = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
-    with suppress(OSError):
+    with suppress(OSError):  # the host is gone
         os.write(run.status, b'{"exit": %d, "cpu_s": %f, "killed": %d}' % (code, cpu_s, run.killed))
     os.close(run.status)
 
