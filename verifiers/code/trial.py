@@ -4,27 +4,20 @@ Runs inside the sandbox too. The tests come straight from our process and pass t
 Reports: `["test", number, why]` (why is null where it passed), at last `["last", whether it goes on, ...]`.
 """
 
-import ast
 import builtins
-import dis
 import random
 import sys
-import types
 from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from verifiers.code.far import Far
-from verifiers.code.harmless import harmless
 from verifiers.code.proxies import Odd
+from verifiers.code.texts import CASE, Text, Unrunnable, read
 from verifiers.code.values import dump, load
 
 _BUILTINS = set(dir(builtins))
 _SHOWN = 200
-
-
-class Unrunnable(Exception):
-    """The tests cannot run, whatever the program is."""
 
 
 class Control(Protocol):
@@ -57,7 +50,7 @@ class _Trial:
         self.far = far
         self._reports = reports
         self._done = self._failed = 0
-        self._space: dict[str, Any] = {"__name__": "tests", "__case__": self._case}
+        self._space: dict[str, Any] = {"__name__": "tests", CASE: self._case}
         self._missing: set[str] = set()
         self._theirs: set[str] = set()
         self._defined: list[str] = []
@@ -66,43 +59,44 @@ class _Trial:
 
     def run(self, order: dict[str, Any]) -> list[Any]:
         """Gives the last report; raises Unrunnable, and Odd where the candidate is lost before the first test."""
-        sources = [order["setup"], order["prompt"], *order["tests"]]
-        codes = _compiled(sources, order["kind"])
-        self.clean = not order["prompt"] and harmless(sources)
+        texts = _texts(order)
+        self.clean = not order["prompt"] and all(text.harmless for text in texts)
         entry = [order["entry_point"]] if order["kind"] == "check" else []
         answer = self.far.load(order["program"])
         if answer[0] != "loaded":
             return answer
         random.seed(0)  # tests that draw at random draw the same every time
-        self._bind(sources, codes, entry, order["prompt"])
-        self._prepare(codes[0])
+        self._bind(texts, entry, order["prompt"])
+        self._prepare(texts[0])
         if order["kind"] == "check":
-            self._check(codes[2], entry[0])
+            self._check(texts[2], entry[0])
         else:
-            self._asserts(codes, order["tests"])
+            self._asserts(texts)
         return ["end", self.far.memory]
 
-    def _asserts(self, codes: list[Any], sources: list[str]) -> None:
-        about = [bool(_loaded(code) & self._theirs) for code in codes]
+    def _asserts(self, texts: list[Text]) -> None:
+        about = [bool(text.reads & self._theirs) for text in texts]
         if not any(about):
             raise Unrunnable("no test asks the program anything")
-        for number, source in enumerate(sources, 2):
+        for number, text in enumerate(texts[2:], 2):
             size = len(self._space)
-            why = self._attempt(lambda code=codes[number]: exec(code, self._space), source)  # noqa: S102 (a task's)
+            why = self._attempt(lambda code=text.code: exec(code, self._space), text.source)  # noqa: S102 (a task's)
             if why and not (about[0] or about[number] or self.far.gone or size != len(self._space) or self._grown):
                 raise Unrunnable(f"test {number - 1} fails without asking the program anything: {why}")
             self._grown = self._grown or size != len(self._space)
             self._report(why)
 
-    def _bind(self, sources: list[str], codes: list[Any], entry: list[str], prompt: str) -> None:
+    def _bind(self, texts: list[Text], entry: list[str], prompt: str) -> None:
         """Gives the free names of the tests their meaning: helpers of the prompt, our modules, else the program's."""
-        free = _free_names([codes[0], *codes[2:]])
+        setup, before, *tests = texts
+        asking = [setup, *tests]
+        free = _union(text.reads for text in asking) - _union(text.binds for text in asking) - _BUILTINS - {"__name__"}
         if prompt:
-            exec(codes[1], self._space)  # noqa: S102
-        bases = _only_bases([sources[0], *sources[2:]])
+            exec(before.code, self._space)  # noqa: S102
+        bases = _union(text.bases for text in asking) - _union(text.bare for text in asking)
         for name in sorted(free & bases & sys.stdlib_module_names):
             self._space[name] = __import__(name)
-        wanted = sorted((free - self._space.keys()) | set(entry)) or self._builtin_names(codes[2:])
+        wanted = sorted((free - self._space.keys()) | set(entry)) or self._builtin_names(tests)
         self.far.classes |= {name for name in wanted if name[:1].isupper()}
         found, self._defined = self.far.names(wanted)
         self.far.asked = 0
@@ -110,14 +104,14 @@ class _Trial:
         self._theirs = self._missing | found.keys()
         self._space.update(found)
 
-    def _builtin_names(self, codes: list[Any]) -> list[str]:
+    def _builtin_names(self, tests: list[Text]) -> list[str]:
         """Tests that name nothing but builtins are about a function that is named like one of them."""
-        used = [{name for name in _loaded(code) if name in _BUILTINS} for code in codes]
+        used = [text.reads & _BUILTINS for text in tests]
         return sorted(name for name in set.intersection(*used) if not isinstance(getattr(builtins, name), type))
 
-    def _prepare(self, setup: types.CodeType) -> None:
+    def _prepare(self, setup: Text) -> None:
         try:
-            exec(setup, self._space)  # noqa: S102
+            exec(setup.code, self._space)  # noqa: S102
         except Odd:
             raise
         except BaseException as error:
@@ -125,8 +119,8 @@ class _Trial:
                 raise self.far.refuse(f"the tests' setup fails on it: {self._why(error, '')}") from None
             raise Unrunnable(f"the setup fails: {type(error).__name__}: {error}") from None
 
-    def _check(self, code: types.CodeType, entry: str) -> None:
-        stop = self._attempt(lambda: exec(code, self._space), "the test's text")  # noqa: S102
+    def _check(self, text: Text, entry: str) -> None:
+        stop = self._attempt(lambda: exec(text.code, self._space), "the test's text")  # noqa: S102
         if stop or not callable(self._space.get("check")):
             raise Unrunnable(stop or "the test defines no function check")
         if entry in self._missing:
@@ -189,71 +183,12 @@ class _Case:
         return trial.far.gone is None
 
 
-def _compiled(sources: list[str], kind: str) -> list[types.CodeType]:
-    codes = []
-    for number, source in enumerate(sources):
-        name = ("the setup", "the prompt")[number] if number < 2 else f"test {number - 1}"
-        if number == 1 and source:
-            source = f"{source.rstrip()}\n    pass\n"
-        try:
-            tree = ast.parse(source)
-            if number > 1 and kind == "check":
-                tree = ast.fix_missing_locations(_Counted().visit(tree))
-            codes.append(compile(tree, f"<{name}>", "exec", dont_inherit=True))
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise Unrunnable(f"{name} is not Python: {error}") from None
-    return codes
+def _texts(order: dict[str, Any]) -> list[Text]:
+    """Gives setup, prompt and tests."""
+    prompt = f"{order['prompt'].rstrip()}\n    pass\n" if order["prompt"] else ""
+    texts = [read(order["setup"], "the setup"), read(prompt, "the prompt")]
+    return texts + [read(test, f"test {n}", order["kind"] == "check") for n, test in enumerate(order["tests"], 1)]
 
 
-class _Counted(ast.NodeTransformer):
-    """Counts each assertion of check() apart. What stands in a try keeps its meaning: it is left alone."""
-
-    def visit_Module(self, node: ast.Module) -> ast.AST:
-        for part in node.body:
-            if isinstance(part, ast.FunctionDef) and part.name == "check":
-                self.generic_visit(part)
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return node
-
-    visit_Try = visit_Lambda = visit_ClassDef = visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]
-
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        call = ast.Call(ast.Name("__case__", ast.Load()), [ast.Constant(ast.unparse(node)[:_SHOWN])], [])
-        return ast.copy_location(ast.With([ast.withitem(call)], [node]), node)
-
-
-def _free_names(codes: Iterable[types.CodeType]) -> set[str]:
-    """Gives the global names that are read and that neither the code itself nor the builtins define."""
-    read, bound = set(), set()
-    for code in codes:
-        read |= _loaded(code)
-        bound |= {i.argval for part in _parts(code) for i in dis.get_instructions(part) if i.opname in _STORES}
-    return read - bound - _BUILTINS - {"__case__", "__name__"}
-
-
-_STORES = {"STORE_NAME", "STORE_GLOBAL"}
-
-
-def _loaded(code: types.CodeType) -> set[str]:
-    return {i.argval for p in _parts(code) for i in dis.get_instructions(p) if i.opname in ("LOAD_NAME", "LOAD_GLOBAL")}
-
-
-def _parts(code: types.CodeType) -> Iterable[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _parts(constant)
-
-
-def _only_bases(sources: Iterable[str]) -> set[str]:
-    """Gives names that occur only as in `math.sqrt`: of those a module of ours is meant, not the program's."""
-    bases: set[str] = set()
-    bare: set[str] = set()
-    for source in sources:
-        for node in ast.walk(ast.parse(source)):
-            for child in ast.iter_child_nodes(node):
-                if isinstance(child, ast.Name):
-                    (bases if isinstance(node, ast.Attribute) else bare).add(child.id)
-    return bases - bare
+def _union(sets: Iterable[set[str]]) -> set[str]:
+    return set().union(*sets)
