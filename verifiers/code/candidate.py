@@ -3,6 +3,8 @@
 All that ever comes here is the program and the arguments of calls. No test, no expected value, no verdict: there is
 nothing to read, and what leaves is data that the tests' process judges. Runs inside the sandbox (`verifiers.sandbox`).
 
+    first     [the program's text, the names that the tests use]
+    answer    ["loaded", what each name is, other names] | ["syntax", text, line] | ["failed", class, text, line]
     request   [number, operation, arguments, named arguments]
     answer    [number, "ok", value, changed arguments] | [number, "raise", class names, text, line]
               [number, "odd", what it is] | [number, "callback", which, arguments, named arguments]
@@ -15,10 +17,10 @@ import socket
 import sys
 import types
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
 from typing import Any
 
-from verifiers.code.values import MAX_BYTES, MUTABLE, NotPlain, decode, dump, encode, load
+from verifiers.code.values import MUTABLE, NotPlain, decode, encode
+from verifiers.code.wire import Wire
 
 FILE = "<program>"
 MODULE = "solution"
@@ -55,14 +57,15 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 
 
 def main(payload: dict[str, Any], control: object, fds: Sequence[int]) -> None:
-    """Serves requests on the socket `fds[0]` until its other end closes. The first message is the program's text."""
-    connection = Connection(fds[0])
+    """Serves requests on the socket `fds[0]` until its other end closes."""
+    wire = Wire(fds[0])
     try:
-        program = load(connection.recv_bytes(MAX_BYTES))
-        answer, module = _load(program)
-        connection.send_bytes(dump(answer))
-        if answer[0] == "loaded":
-            _Server(connection, module).serve()
+        program, names = wire.receive()
+        failed, module = _load(program)
+        server = _Server(wire, module)
+        wire.send(failed or ["loaded", *server.names(names)])
+        if not failed:
+            server.serve()
     except (EOFError, OSError):
         pass
 
@@ -72,16 +75,16 @@ def rehearse() -> None:
     `verifiers.sandbox.child.rehearse`)."""
     for _ in range(_REHEARSALS):
         ours, theirs = socket.socketpair()
-        with ours, Connection(os.dup(ours.fileno())) as tests:
-            call = [2, "call", [["h", 0], encode([1, "a"], str)], {}]  # type: ignore[arg-type]
-            for message in ("def f(x):\n    return x\n", [1, "names", ["f"], {}], call):
-                tests.send_bytes(dump(message))
+        with ours:
+            tests = Wire(ours.fileno())
+            tests.send(["def f(x):\n    return x\n", ["f"]])
+            tests.send([1, "call", [["h", 0], encode([1, "a"], str)], {}])  # type: ignore[arg-type]
             ours.shutdown(socket.SHUT_WR)
             main({}, None, [theirs.detach()])
     sys.modules.pop(MODULE, None)
 
 
-def _load(program: str) -> tuple[list[Any], types.ModuleType]:
+def _load(program: str) -> tuple[list[Any] | None, types.ModuleType]:
     module = types.ModuleType(MODULE)
     try:
         code = compile(program, FILE, "exec", dont_inherit=True)
@@ -94,14 +97,14 @@ def _load(program: str) -> tuple[list[Any], types.ModuleType]:
         exec(code, module.__dict__)  # noqa: S102 (what this process is for)
     except BaseException as error:
         return ["failed", type(error).__name__, _text(error), _line(error)], module
-    return ["loaded"], module
+    return None, module
 
 
 class _Server:
     """The objects that the tests hold on to, by number, and the loop that answers."""
 
-    def __init__(self, connection: Connection, module: types.ModuleType) -> None:
-        self._connection = connection
+    def __init__(self, wire: Wire, module: types.ModuleType) -> None:
+        self._wire = wire
         self._module = module
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
@@ -109,24 +112,22 @@ class _Server:
 
     def serve(self) -> None:
         while True:
-            number, operation, args, named = load(self._connection.recv_bytes(MAX_BYTES))
+            number, operation, args, named = self._wire.receive()
             outer, self._number = self._number, number
-            answer = self._names(args) if operation == "names" else self._do(operation, args, named)
-            self._send([number, *answer])
+            self._send([number, *self._do(operation, args, named)])
             self._number = outer
 
     def _send(self, message: list[Any]) -> None:
         try:
-            data = dump(message)
+            self._wire.send(message)
         except NotPlain as odd:
-            data = dump([message[0], "odd", str(odd)])
-        self._connection.send_bytes(data)
+            self._wire.send([message[0], "odd", str(odd)])
 
-    def _names(self, names: list[str]) -> list[Any]:
+    def names(self, names: list[str]) -> list[Any]:
         """Gives for each name what it is, and what else the program defines."""
         space = self._module.__dict__
         mine = [name for name, value in space.items() if callable(value) and getattr(value, "__module__", "") == MODULE]
-        return ["ok", [self._named(space[name]) if name in space else None for name in names], mine[:MAX_NAMES]]
+        return [[self._named(space[name]) if name in space else None for name in names], mine[:MAX_NAMES]]
 
     def _named(self, value: Any) -> Any:
         if isinstance(value, type) and issubclass(value, BaseException):
@@ -195,8 +196,8 @@ class _Server:
         """Asks the tests' process to call a function that it has given as an argument, and waits for the result."""
         written = [encode(value, self._handle) for value in args]
         written_named = {name: encode(value, self._handle) for name, value in named.items()}
-        self._connection.send_bytes(dump([self._number, "callback", which, written, written_named]))
-        match load(self._connection.recv_bytes(MAX_BYTES)):
+        self._wire.send([self._number, "callback", which, written, written_named])
+        match self._wire.receive():
             case ["ok", value]:
                 return decode(value, self._object)
             case ["raise", str(name), str(text)]:

@@ -3,20 +3,25 @@
 import builtins
 import types
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
 from typing import Any
 
 from verifiers.code.proxies import Odd, Remote, RemoteFunction, RemoteIterator, RemoteObject, RemoteThing
-from verifiers.code.values import MAX_BYTES, Garbage, NotPlain, decode, dump, encode, load, renew
+from verifiers.code.values import Garbage, NotPlain, decode, encode, renew
+from verifiers.code.wire import Wire
 
+_SHORT_S = 0.02
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
 class Far:
-    """What the candidate says. `fault`: why the running test fails whatever it does; `gone`: why no test can follow."""
+    """What the candidate says. `fault`: why the running test fails whatever it does; `gone`: why no test can follow.
 
-    def __init__(self, connection: Connection, classes: Sequence[str]) -> None:
-        self._connection = connection
+    `waiting`: called before a long wait for it.
+    """
+
+    def __init__(self, wire: Wire, classes: Sequence[str], waiting: Callable[[], None]) -> None:
+        self._wire = wire
+        self._waiting = waiting
         self._number = 0
         self._remotes: dict[int, Remote] = {}
         self._callbacks: list[Callable[..., Any]] = []
@@ -28,20 +33,16 @@ class Far:
         self.memory = False
         self.remarks: list[str] = []
 
-    def load(self, program: str) -> list[Any]:
-        """Sends the program; gives `["loaded"]`, `["syntax", text, line]` or `["failed", name, text, line]`."""
-        self._send(program)
+    def load(self, program: str, names: Sequence[str]) -> list[Any] | tuple[dict[str, Any], list[str]]:
+        """Has the program run. Gives what stands for each of the names that it defines, and the names of its functions;
+        or `["syntax", text, line]`, `["failed", name, text, line]`.
+        """
+        self._send([program, list(names)])
         answer = self._receive()
         match answer:
-            case ["loaded"] | ["syntax", str(), int()] | ["failed", str(), str(), int()]:
+            case ["syntax", str(), int()] | ["failed", str(), str(), int()]:
                 return answer
-        raise self._lost("the program answered for the channel")
-
-    def names(self, names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-        """Gives what stands for each of the names that the program defines, and the names of its functions."""
-        answer = self._request("names", list(names), {})
-        match answer:
-            case ["ok", list(kinds), list(defined)] if len(kinds) == len(names):
+            case ["loaded", list(kinds), list(defined)] if len(kinds) == len(names):
                 found = {}
                 for name, kind in zip(names, kinds, strict=True):
                     if kind is not None:
@@ -110,7 +111,7 @@ class Far:
 
     def _send(self, message: Any) -> None:
         try:
-            self._connection.send_bytes(dump(message))
+            self._wire.send(message)
         except NotPlain as odd:
             raise TypeError(f"a test hands over {odd}") from None
         except OSError:
@@ -118,7 +119,9 @@ class Far:
 
     def _receive(self) -> Any:
         try:
-            return load(self._connection.recv_bytes(MAX_BYTES))
+            if not self._wire.arrives(_SHORT_S):
+                self._waiting()
+            return self._wire.receive()
         except Garbage:
             raise self._lost("the program wrote to the channel") from None
         except (EOFError, OSError):

@@ -32,6 +32,9 @@ as much of the processor as before."""
 
 OWN_CORE = 0.9
 TRIES = 2
+_OVERDUE_S = 0.1
+"""How long a report may wait in the tests' process for others to go with it, and some."""
+
 _GONE = "the program ended its process"
 _SYNTAX = "the program does not compile"
 
@@ -92,7 +95,7 @@ def _run(program: str, spec: Spec, deadline_s: float, margin: float) -> tuple[Ve
         last = _follow(trial, reports, total_s * margin, each and each * margin)
         dying = _GONE in f"{reports.first} {last}"
         code = candidate.end(DYING_S if dying else 0.0)
-        if last is not None and last[:2] == ["last", True]:
+        if last is not None and last[:1] == [True]:
             _trials.keep(trial, count)
         else:
             trial.close()
@@ -130,24 +133,25 @@ class _Reports:
 
 
 def _follow(trial: Run, reports: _Reports, total_s: float, each_s: float | None) -> list[Any] | None:
-    """Reads reports until the last one, None past the time, ["ended"] where the tests' process is gone."""
+    """Reads reports until the last one: whether the tests' process goes on, and how it went. None past the time."""
     until = time.monotonic() + total_s
     while True:
         now = time.monotonic()
-        frame = trial.wait(min(until - now, each_s or total_s))
+        frame = trial.wait(min(until - now, (each_s or total_s) + _OVERDUE_S))
         if frame is None:
-            return ["ended"] if trial.over else None
+            return [False, "ended"] if trial.over else None
         try:
-            report = load(frame)
+            kind, tests, *rest = load(frame)
         except Garbage:
-            return ["ended"]
-        if report[0] != "test":
-            return report
-        reports.add(report[2])
+            return [False, "ended"]
+        for why in tests:
+            reports.add(why)
+        if kind == "last":
+            return rest
 
 
 def _verdict(last: list[Any] | None, reports: _Reports, code: int | None, limit_s: float) -> Verdict:
-    match last if last is None else last[2:]:
+    match last if last is None else last[1:]:
         case None:
             return "timeout", reports.line(f"test {reports.done + 1} ran longer than {limit_s:g} s")
         case ["bad", why]:

@@ -1,23 +1,27 @@
 """The tests' process: runs setup and assertions against the candidate across the channel, and reports on each.
 
 Runs inside the sandbox too. The tests come straight from our process and pass through none that forks candidates.
-Reports: `["test", number, why]` (why is null where it passed), at last `["last", whether it goes on, ...]`.
+Reports: `["tests", [why, ...]]`, one for each test that has run since the last (null where it passed); in the end
+`["last", [why, ...], whether it goes on, ...]`.
 """
 
 import builtins
 import random
 import sys
+import time
 from collections.abc import Iterable, Sequence
-from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from verifiers.code.far import Far
 from verifiers.code.proxies import Odd
 from verifiers.code.texts import CASE, Text, Unrunnable, read
 from verifiers.code.values import dump, load
+from verifiers.code.wire import Wire
 
 _BUILTINS = set(dir(builtins))
 _SHOWN = 200
+TOLD_S = 0.05
+"""Seconds after which a report on tests that have run is overdue."""
 
 
 class Control(Protocol):
@@ -32,22 +36,24 @@ def main(payload: dict[str, Any], control: Control, fds: Sequence[int]) -> None:
     """Carries out one order after the other, until one may have changed this process."""
     while True:
         order = load(control.recv_bytes())
-        with Connection(control.received_fds()[0]) as connection:
-            trial = _Trial(control, Far(connection, order["classes"]))
+        with Wire(control.received_fds()[0]) as wire:
+            trial = _Trial(control, wire, order["classes"])
             try:
                 report = trial.run(order)
             except Unrunnable as error:
                 report = ["bad", str(error)[:500]]
             except Odd:
                 report = ["lost", trial.far.fault]
-        control.send_bytes(dump(["last", trial.clean, *report]))
+        control.send_bytes(dump(["last", trial.unsaid, trial.clean, *report]))
         if not trial.clean:
             return
 
 
 class _Trial:
-    def __init__(self, reports: Control, far: Far) -> None:
-        self.far = far
+    def __init__(self, reports: Control, wire: Wire, classes: Sequence[str]) -> None:
+        self.far = Far(wire, classes, self._tell)
+        self.unsaid: list[str | None] = []
+        self._told = time.monotonic()
         self._reports = reports
         self._done = self._failed = 0
         self._space: dict[str, Any] = {"__name__": "tests", CASE: self._case}
@@ -62,11 +68,15 @@ class _Trial:
         texts = _texts(order)
         self.clean = not order["prompt"] and all(text.harmless for text in texts)
         entry = [order["entry_point"]] if order["kind"] == "check" else []
-        answer = self.far.load(order["program"])
-        if answer[0] != "loaded":
-            return answer
         random.seed(0)  # tests that draw at random draw the same every time
-        self._bind(texts, entry, order["prompt"])
+        wanted = self._wanted(texts, entry, order["prompt"])
+        loaded = self.far.load(order["program"], wanted)
+        if isinstance(loaded, list):
+            return loaded
+        found, self._defined = loaded
+        self._missing = set(wanted) - found.keys() - _BUILTINS
+        self._theirs = self._missing | found.keys()
+        self._space.update(found)
         self._prepare(texts[0])
         if order["kind"] == "check":
             self._check(texts[2], entry[0])
@@ -86,8 +96,8 @@ class _Trial:
             self._grown = self._grown or size != len(self._space)
             self._report(why)
 
-    def _bind(self, texts: list[Text], entry: list[str], prompt: str) -> None:
-        """Gives the free names of the tests their meaning: helpers of the prompt, our modules, else the program's."""
+    def _wanted(self, texts: list[Text], entry: list[str], prompt: str) -> list[str]:
+        """Gives the free names of the tests that the program is to define: no helpers of the prompt, no modules."""
         setup, before, *tests = texts
         asking = [setup, *tests]
         free = _union(text.reads for text in asking) - _union(text.binds for text in asking) - _BUILTINS - {"__name__"}
@@ -98,11 +108,7 @@ class _Trial:
             self._space[name] = __import__(name)
         wanted = sorted((free - self._space.keys()) | set(entry)) or self._builtin_names(tests)
         self.far.classes |= {name for name in wanted if name[:1].isupper()}
-        found, self._defined = self.far.names(wanted)
-        self.far.asked = 0
-        self._missing = set(wanted) - found.keys() - _BUILTINS
-        self._theirs = self._missing | found.keys()
-        self._space.update(found)
+        return wanted
 
     def _builtin_names(self, tests: list[Text]) -> list[str]:
         """Tests that name nothing but builtins are about a function that is named like one of them."""
@@ -159,7 +165,16 @@ class _Trial:
     def _report(self, why: str | None) -> None:
         self._done += 1
         self._failed += why is not None
-        self._reports.send_bytes(dump(["test", self._done, why and why.encode("utf-8", "replace").decode()]))
+        self.unsaid.append(why and why.encode("utf-8", "replace").decode())
+        if time.monotonic() > self._told + TOLD_S:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Reports on what has run: at once where it takes its time, many in one where they are quick."""
+        self._told = time.monotonic()
+        if self.unsaid:
+            self._reports.send_bytes(dump(["tests", self.unsaid]))
+            self.unsaid = []
 
 
 class _Case:

@@ -37,6 +37,8 @@ _TEXTS: dict[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
     datetime.date: ("date", datetime.date.isoformat, datetime.date.fromisoformat),
     datetime.time: ("time", datetime.time.isoformat, datetime.time.fromisoformat),
 }
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
 _FROM_TEXT = {name: read for name, _, read in _TEXTS.values()}
 _TYPES = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and not name.startswith("_")}
 _TYPE_NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -199,7 +201,7 @@ MUTABLE = (list, dict, set, bytearray, collections.deque)
 
 def dump(message: Any) -> bytes:
     """Gives a message as bytes; raises NotPlain where it is too long."""
-    text = json.dumps(message, separators=(",", ":"))
+    text = _encode(message)
     if len(text) > MAX_BYTES:
         raise NotPlain(f"a value of more than {MAX_BYTES >> 20} MB")
     return text.encode()
@@ -208,7 +210,7 @@ def dump(message: Any) -> bytes:
 def load(data: bytes) -> Any:
     """Gives a message's arrays; raises Garbage."""
     try:
-        return json.loads(data)
+        return _decode(data.decode())
     except (ValueError, RecursionError):
         raise Garbage("a message that is not JSON") from None
 
