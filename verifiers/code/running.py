@@ -87,18 +87,18 @@ def _run(program: str, spec: Spec, deadline_s: float, margin: float) -> tuple[Ve
     }
     reports = _Reports()
     candidate: Run | None = None
+    trial: Run | None = None
     try:
         ours, theirs = socket.socketpair()
         with ours, theirs:
+            trial, count = _trials.take(dump(order), [ours.fileno()])  # it reads the tests while the program's is made
             candidate = _candidates.start(CANDIDATE, {}, [theirs.fileno()], total_s * margin + 2, limits=limits)
-            trial, count = _trials.take(dump(order), [ours.fileno()])
         last = _follow(trial, reports, total_s * margin, each and each * margin)
         dying = _GONE in f"{reports.first} {last}"
         code = candidate.end(DYING_S if dying else 0.0)
         if last is not None and last[:1] == [True]:
             _trials.keep(trial, count)
-        else:
-            trial.close()
+            trial = None
         cpu_s = float((candidate.report or {}).get("cpu_s", 0.0))
         if candidate.spent(limits):
             last = None
@@ -110,8 +110,9 @@ def _run(program: str, spec: Spec, deadline_s: float, margin: float) -> tuple[Ve
     except OSError as error:  # sandbox.Gone too
         return ("infrastructure", str(error)), 0.0
     finally:
-        if candidate is not None:
-            candidate.close()
+        for run in (candidate, trial):
+            if run is not None:
+                run.close()
 
 
 class _Reports:
