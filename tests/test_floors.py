@@ -48,6 +48,7 @@ CONFINED = {
     "verifiers/sandbox/program.py",
     "verifiers/sandbox/cells.py",
     "verifiers/code/candidate.py",
+    "verifiers/code/texts.py",
     "verifiers/code/trial.py",
 }
 """What runs programs, and itself runs in the sandbox only."""

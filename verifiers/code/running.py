@@ -95,7 +95,7 @@ def _run(program: str, spec: Spec, deadline_s: float, margin: float) -> tuple[Ve
             candidate = _candidates.start(CANDIDATE, {}, [theirs.fileno()], total_s * margin + 2, limits=limits)
         last = _follow(trial, reports, total_s * margin, each and each * margin)
         dying = _GONE in f"{reports.first} {last}"
-        code = candidate.end(DYING_S if dying else 0.0)
+        code = candidate.end(DYING_S if dying else 0.0, leaving=last is not None)
         if last is not None and last[:1] == [True]:
             _trials.keep(trial, count)
             trial = None

@@ -10,7 +10,7 @@ from typing import Any
 from catalog.errors import UserError
 from verifiers.sandbox.host import DYING_S, LEVELS, Gone, Run, Streams, Zygote, require_seconds, too_low
 from verifiers.sandbox.outcome import Limits, Outcome
-from verifiers.sandbox.session import Session, judged
+from verifiers.sandbox.sessions import Session, judged
 
 INTERRUPT_S = 0.1
 """How long a program may take, once interrupted at its deadline, to say where it was. Then it is killed."""

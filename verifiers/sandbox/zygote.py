@@ -13,7 +13,6 @@ import json
 import os
 import random
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -218,6 +217,8 @@ def _reap(run: _Run, layers: Layers, scratch: str, others: dict[int, _Run]) -> N
     if not layers.namespaces:
         if not layers.seccomp:
             _kill_orphans({other.pid for other in others.values()})
+        import shutil  # not before it is needed: it loads three libraries, which every run would map
+
         shutil.rmtree(f"{scratch}/{run.number}", ignore_errors=True)
     code, cpu_s = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
     with suppress(OSError):  # the host is gone
