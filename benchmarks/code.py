@@ -26,7 +26,7 @@ from verifiers.code import verify
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
 RESULT = ROOT / "benchmarks" / "results" / "code.json"
-ROUNDS = 3
+ROUNDS = 5
 AT_ONCE = 2
 
 Program = tuple[str, str, dict[str, Any], str]

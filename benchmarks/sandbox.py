@@ -7,6 +7,7 @@ Arms take turns; the best round of each counts. `cpu_ms` are CPU milliseconds a 
 
     ours              Sandbox.run("x = 1"), two at a time, every layer of the level on
     ours_sympy_alone  the same where numpy is not imported
+    ..._on_one_core   the same with all its processes, this one too, held to one core
     bare_fork         os.fork and os._exit in a process with the same modules imported: nothing is isolated or run
     python_each       python -I -S -c "x = 1" each: nothing is isolated, sympy is not imported
     bubblewrap_each   the same in bubblewrap with all its namespaces, where it is installed
@@ -78,6 +79,18 @@ def ours(box: Sandbox, runs: int, at_once: int) -> tuple[float, float]:
     return seconds, cpu_s(zygote) + time.process_time() - before
 
 
+def on_one_core(pids: list[int], measure: Callable[[], tuple[float, float]]) -> tuple[float, float]:
+    """Measures with processes, and this one, held to one core; what they start is held to it too."""
+    all_cores = os.sched_getaffinity(0)
+    try:
+        for pid in (0, *pids):
+            os.sched_setaffinity(pid, {min(all_cores)})
+        return measure()
+    finally:
+        for pid in (0, *pids):
+            os.sched_setaffinity(pid, all_cores)
+
+
 def each(command: list[str], runs: int) -> tuple[float, float]:
     def cpu() -> float:
         return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) + time.process_time()
@@ -128,8 +141,17 @@ def main() -> None:
         measures: dict[str, tuple[int, Callable[[], tuple[float, float]]]] = {
             "ours": (RUNS, lambda: ours(box, RUNS, AT_ONCE)),
             "ours_sympy_alone": (RUNS, lambda: ours(light, RUNS, AT_ONCE)),
+            "ours_on_one_core": (
+                RUNS,
+                lambda: on_one_core(tree(box.zygote()._process.pid), lambda: ours(box, RUNS, AT_ONCE)),
+            ),
+            "ours_sympy_alone_on_one_core": (
+                RUNS,
+                lambda: on_one_core(tree(light.zygote()._process.pid), lambda: ours(light, RUNS, AT_ONCE)),
+            ),
             "ours_one_at_a_time": (RUNS, lambda: ours(box, RUNS, 1)),
             "bare_fork": (RUNS, bare_fork),
+            "bare_fork_on_one_core": (RUNS, lambda: on_one_core([bare.pid], bare_fork)),
             "python_each": (60, lambda: each(python, 60)),
         }
         if tool := shutil.which("bwrap"):

@@ -14,7 +14,7 @@ from typing import Any
 from verifiers.verdict import Judgement
 
 NAME = "code"
-VERSION = 1
+VERSION = 2
 DEADLINE_S = 5.0
 SANDBOX = "filters"
 """The least level of the sandbox at which programs run, unless the caller asks for another."""

@@ -154,7 +154,9 @@ def _follow(trial: Run, reports: _Reports, total_s: float, each_s: float | None)
 def _verdict(last: list[Any] | None, reports: _Reports, code: int | None, limit_s: float) -> Verdict:
     match last if last is None else last[1:]:
         case None:
-            return "timeout", reports.line(f"test {reports.done + 1} ran longer than {limit_s:g} s")
+            failed = reports.first and _GONE not in reports.first and "MemoryError" not in reports.first
+            late = reports.line(f"test {reports.done + 1} ran longer than {limit_s:g} s")
+            return "wrong" if failed else "timeout", late
         case ["bad", why]:
             return "bad_reference", why
         case ["syntax", text, line]:

@@ -26,7 +26,8 @@ def judge(sandbox: Sandbox, program: str, spec: Spec, deadline_s: float) -> tupl
         if outcome.status == "infrastructure":
             return "infrastructure", outcome.error or "no sandbox"
         if outcome.status == "timeout":
-            return "timeout", f"{passed} of {number} cases pass; case {number} ran longer than {allowed:.3g} s"
+            late = f"{passed} of {number} cases pass; case {number} ran longer than {allowed:.3g} s"
+            return (worst, f"{late}; first failure: {first}") if first else ("timeout", late)
         if outcome.status == "exception" and number == 1 and (outcome.error or "").startswith(_COMPILING):
             return "wrong", f"{SYNTAX}: {outcome.error}"
         if outcome.status == "ok" and same(outcome.stdout, expected, spec.tolerance):

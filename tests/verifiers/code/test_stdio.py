@@ -53,6 +53,12 @@ def test_how_it_ends(program, verdict):
     assert judgement.verdict == verdict, judgement.detail
 
 
+def test_a_program_that_is_wrong_already_may_be_slow():
+    program = "x = input()\nwhile x == '2': pass\nprint(x)"
+    assert judged(program, [("1", "7"), ("2", "2")], seconds=0.5).verdict == "wrong"
+    assert judged(program, [("1", "1"), ("2", "2")], seconds=0.5).verdict == "timeout"
+
+
 def test_an_exit_of_zero_is_an_ordinary_end():
     assert judged("import sys\nprint(1)\nsys.exit(0)", [("", "1")]).verdict == "correct"
 
