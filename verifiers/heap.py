@@ -93,7 +93,7 @@ def _grow() -> tuple[int, int] | None:
     first = _libc.malloc(_size(_FIRST))  # what is left at the end is too small for it: the heap grows
     after = _libc.sbrk(0)
     _libc.free(_address(first))  # what is allocated before the file is mapped fits in here
-    low = -(-(first + _FIRST + mmap.PAGESIZE) // mmap.PAGESIZE) * mmap.PAGESIZE
+    low = -(-((first or 0) + _FIRST + mmap.PAGESIZE) // mmap.PAGESIZE) * mmap.PAGESIZE
     if before <= low < after and after - before >= _ROOM:
         return low, after - low
     _grow_as_usual()

@@ -107,12 +107,18 @@ print(max(sizes) - max(sizes[:2]) < 4096, right(kept))
     assert found == "True True\n"
 
 
-@pytest.mark.parametrize("lacking", ["mallopt", "growth"])
+LACKS = {
+    "mallopt": "heap._libc = object()",
+    "growth": "heap._grow = lambda: None",
+    "memory": "import resource; resource.setrlimit(resource.RLIMIT_DATA, (100 << 20, 100 << 20))",
+}
+
+
+@pytest.mark.parametrize("lacking", LACKS)
 def test_without_such_a_heap_all_goes_on_as_usual(lacking: str) -> None:
-    lack = "heap._libc = object()" if lacking == "mallopt" else "heap._grow = lambda: None"
     found = run(f"""
 from verifiers import heap
-{lack}
+{LACKS[lacking]}
 with heap.shared_with_forks():
     kept = content()
 print(right(kept), "memfd:heap" in open("/proc/self/maps").read())

@@ -2,6 +2,7 @@
 
 import ast
 import dis
+import functools
 import sys
 import types
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ class Text:
     harmless: bool = True
 
 
+@functools.lru_cache(maxsize=64)  # the samples of a task come one after the other
 def read(source: str, name: str, counted: bool = False) -> Text:
     """Compiles a text, `name` being what to call it. `counted`: each assertion of its check() is to be counted apart.
 

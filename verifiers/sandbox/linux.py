@@ -20,7 +20,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC = 1, 2, 4, 8, 4096, 1
 _MNT_DETACH = 2
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _SYS_MOUNT_SETATTR = 442  # the same number on every architecture, as are all calls since 424
-_CLONE = ctypes.c_long({"x86_64": 56, "aarch64": 220}.get(platform.machine(), -1))
+_SYS_CLONE = {"x86_64": 56, "aarch64": 220}
 _NOTHING = [ctypes.c_long(0)] * 4
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
@@ -67,7 +67,8 @@ def fork(spaces: int = 0) -> int:
     that the child then has to copy, more than the fork itself costs. `random` goes on as it stood. `spaces`: new
     namespaces for the child (CLONE_NEW...), in the one call that makes it.
     """
-    pid: int = direct.syscall(_CLONE, ctypes.c_ulong(spaces | signal.SIGCHLD), *_NOTHING)
+    number = _SYS_CLONE.get(platform.machine())
+    pid: int = direct.syscall(number, ctypes.c_ulong(spaces | signal.SIGCHLD), *_NOTHING) if number else direct.fork()
     if pid == -1:
         raise OSError("fork is refused: too many processes, or no memory")
     return pid
