@@ -1,7 +1,7 @@
 """A heap that costs a fork next to nothing: what is imported lies in a file in memory, not in pages of the process.
 
 Of a process's own pages a fork copies the table, entry by entry, and the child's end takes each entry back; with sympy
-imported that is half of what a run of the sandbox costs. Of a file that is mapped and not written to it copies nothing.
+imported that is more than half of what the two cost. Of a file that is mapped and not written to it copies nothing.
 
 The C library's heap grows by one large piece, over which an empty file is mapped, shared; Python's arenas are taken
 from it too. Once all is imported, the same file is mapped in its own place again, private this time: to whoever forks
@@ -73,7 +73,8 @@ def shared_with_forks() -> Iterator[None]:
     finally:
         gc.collect()
         gc.freeze()  # a later collection would write to all of it
-        # The usual allocator unmaps arenas. Of these it cannot, as they do not begin at a page, or may, being whole.
+        # It gives arenas back by munmap, which refuses one that does not begin at a page, as nearly all of these; one
+        # that does may go, for its pages hold nothing else.
         _python.PyObject_SetArenaAllocator(ctypes.byref(usual))
         _libc.malloc_trim(_size(_SPARE))
         _map(file, low, min(_libc.sbrk(0) - low, size), mmap.MAP_PRIVATE)

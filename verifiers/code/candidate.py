@@ -63,7 +63,11 @@ def main(payload: dict[str, Any], control: object, fds: Sequence[int]) -> None:
         program, names = wire.receive()
         failed, module = _load(program)
         server = _Server(wire, module)
-        wire.send(failed or ["loaded", *server.names(names)])
+        try:
+            wire.send(failed or ["loaded", *server.names(names)])
+        except NotPlain as odd:
+            failed = ["failed", "ValueError", f"under the names that the tests use it has {odd}", 0]
+            wire.send(failed)
         if not failed:
             server.serve()
     except (EOFError, OSError):

@@ -122,7 +122,7 @@ class Far:
             if not self._wire.arrives(_SHORT_S):
                 self._waiting()
             return self._wire.receive()
-        except Garbage:
+        except ValueError:  # Garbage too
             raise self._lost("the program wrote to the channel") from None
         except (EOFError, OSError):
             raise self._lost("the program ended its process") from None

@@ -142,13 +142,17 @@ def _follow(trial: Run, reports: _Reports, total_s: float, each_s: float | None)
         if frame is None:
             return [False, "ended"] if trial.over else None
         try:
-            kind, tests, *rest = load(frame)
+            report = load(frame)
         except Garbage:
-            return [False, "ended"]
-        for why in tests:
-            reports.add(why)
-        if kind == "last":
-            return rest
+            report = None
+        match report:
+            case [("tests" | "last") as kind, [*tests], *rest]:
+                for why in tests:
+                    reports.add(why)
+                if kind == "last":
+                    return rest
+            case _:
+                return [False, "ended"]
 
 
 def _verdict(last: list[Any] | None, reports: _Reports, code: int | None, limit_s: float) -> Verdict:

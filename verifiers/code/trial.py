@@ -20,8 +20,8 @@ from verifiers.code.wire import Wire
 
 _BUILTINS = set(dir(builtins))
 _SHOWN = 200
-TOLD_S = 0.05
-"""Seconds after which a report on tests that have run is overdue."""
+_TOLD_S, _TOGETHER = 0.05, 100
+"""Seconds after which, and tests after which, a report on what has run is overdue."""
 
 
 class Control(Protocol):
@@ -166,7 +166,7 @@ class _Trial:
         self._done += 1
         self._failed += why is not None
         self.unsaid.append(why and why.encode("utf-8", "replace").decode())
-        if time.monotonic() > self._told + TOLD_S:
+        if time.monotonic() > self._told + _TOLD_S or len(self.unsaid) == _TOGETHER:
             self._tell()
 
     def _tell(self) -> None:

@@ -26,6 +26,8 @@ MAX_DEPTH = 200
 _SMALL = 1 << 62
 """Whole numbers beyond it are written in hexadecimal: reading decimal digits costs their square."""
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
 _NONE = type(None)
 _PLAIN = {str, float, bool, _NONE}
 _BASES: tuple[Any, ...] = (str, int, float, list, tuple, dict, set, frozenset, bytes, collections.deque)
@@ -37,8 +39,6 @@ _TEXTS: dict[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
     datetime.date: ("date", datetime.date.isoformat, datetime.date.fromisoformat),
     datetime.time: ("time", datetime.time.isoformat, datetime.time.fromisoformat),
 }
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-_decode = json.JSONDecoder().decode
 _FROM_TEXT = {name: read for name, _, read in _TEXTS.values()}
 _TYPES = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and not name.startswith("_")}
 _TYPE_NAMES = {kind: name for name, kind in _TYPES.items()}

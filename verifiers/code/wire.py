@@ -1,16 +1,11 @@
-"""One end of the channel between tests and candidate: messages as JSON, four bytes of length before each.
-
-Plain reads and writes of a descriptor: most messages are short, and an answer is waited for behind each.
-"""
+"""One end of the channel between tests and candidate: messages as JSON, a frame each."""
 
 import os
 import select
 from typing import Any
 
 from verifiers.code.values import MAX_BYTES, dump, load
-
-_HEADER = 4
-_CHUNK = 1 << 16
+from verifiers.sandbox.channel import Plain
 
 
 class Wire:
@@ -18,7 +13,7 @@ class Wire:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._arrived = bytearray()
+        self._frames = Plain(fd)
 
     def __enter__(self) -> "Wire":
         return self
@@ -28,32 +23,15 @@ class Wire:
 
     def send(self, message: Any) -> None:
         """Raises NotPlain for one that is too long, OSError where the other end is gone."""
-        data = dump(message)
-        rest = len(data).to_bytes(_HEADER, "big") + data
-        while rest:
-            rest = rest[os.write(self._fd, rest) :]
+        self._frames.send_bytes(dump(message))
 
     def receive(self) -> Any:
-        """Waits for a message. Raises EOFError or OSError where the other end is gone or sends one that is too long,
-        Garbage for what is no message."""
-        size = int.from_bytes(self._take(_HEADER), "big")
-        if size > MAX_BYTES:
-            raise OSError(f"a message of {size} bytes")
-        return load(self._take(size))
+        """Waits for a message. Raises EOFError or OSError where the other end is gone, ValueError where what it sends
+        is too long or no message."""
+        return load(self._frames.recv_bytes(MAX_BYTES))
 
     def arrives(self, seconds: float) -> bool:
         """Whether there is something to receive within some seconds, be it the end."""
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
-        return bool(self._arrived) or bool(poll.poll(seconds * 1e3))
-
-    def _take(self, size: int) -> bytes:
-        arrived = self._arrived
-        while len(arrived) < size:
-            part = os.read(self._fd, max(_CHUNK, size - len(arrived)))
-            if not part:
-                raise EOFError
-            arrived += part
-        taken = bytes(arrived[:size])
-        del arrived[:size]
-        return taken
+        return bool(poll.poll(seconds * 1e3))

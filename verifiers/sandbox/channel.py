@@ -98,25 +98,55 @@ class Channel:
         self._arrived += data
 
 
-class ChildEnd:
-    """The program's end, for entries. Plain reads and writes until a frame is waited for that descriptors may ride on:
-    a socket object of Python's touches so much memory that each fork would copy half a megabyte for it.
+class Plain:
+    """Frames by plain reads and writes of a descriptor, on which nothing rides. A socket object of Python's touches so
+    much memory that each fork would copy half a megabyte for it.
     """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+
+    def send_bytes(self, data: bytes) -> None:
+        """Sends a frame; OSError where nobody listens."""
+        rest = len(data).to_bytes(_HEADER, "big") + data
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
+
+    def recv_bytes(self, limit: int = MAX_FRAME) -> bytes:
+        """Waits for a frame; raises as Channel does, or another OSError."""
+        length = int.from_bytes(self._exactly(_HEADER), "big")
+        if length > limit:
+            raise ValueError(f"a frame of {length} bytes, {limit} allowed")
+        return self._exactly(length)
+
+    def _exactly(self, size: int) -> bytes:
+        found = os.read(self._fd, size)
+        if len(found) == size:
+            return found
+        parts = bytearray(found)
+        while len(parts) < size:
+            part = os.read(self._fd, size - len(parts))
+            if not part:
+                raise EOFError
+            parts += part
+        return bytes(parts)
+
+
+class ChildEnd(Plain):
+    """The program's end, for entries: plain until a frame is waited for that descriptors may ride on."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd)
         self._channel: Channel | None = None
 
     def first(self) -> bytes:
-        """Waits for the first frame; EOFError where the other end has closed."""
-        return self._exactly(int.from_bytes(self._exactly(_HEADER), "big"))
+        """Waits for the first frame, which nothing rides on; EOFError where the other end has closed."""
+        return super().recv_bytes()
 
     def send_bytes(self, data: bytes) -> None:
         if self._channel is not None:
             return self._channel.send_bytes(data)
-        rest = len(data).to_bytes(_HEADER, "big") + data
-        while rest:
-            rest = rest[os.write(self._fd, rest) :]
+        super().send_bytes(data)
 
     def recv_bytes(self, limit: int = MAX_FRAME) -> bytes:
         """Waits for a frame; raises as Channel does."""
@@ -131,15 +161,6 @@ class ChildEnd:
             end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, self._fd)
             self._channel = Channel(end, take_fds=True)
         return self._channel
-
-    def _exactly(self, size: int) -> bytes:
-        found = b""
-        while len(found) < size:
-            part = os.read(self._fd, size - len(found))
-            if not part:
-                raise EOFError
-            found += part
-        return found
 
 
 def ready(end: socket.socket, event: int, until: float | None) -> bool:

@@ -104,13 +104,12 @@ def offered() -> bool:
 
 
 def hold_zygote() -> None:
-    """Puts the zygote's filter on this thread and all that it makes, for good; nothing where no filter is offered.
+    """Puts the zygote's filter on this thread and all that it makes, for good.
 
     Needs no_new_privileges first. Raises OSError where the kernel refuses.
     """
-    if offered():
-        filter_ = _written(zygote_filter(platform.machine()))
-        take([_installed(filter_)])
+    code = _written(zygote_filter(platform.machine()))
+    take([_installed(code)])
 
 
 def hold_run(pid: int) -> Step:
@@ -141,7 +140,7 @@ def _written(code: list[Instruction]) -> ctypes.Array[ctypes.c_char]:
 
 
 def zygote_filter(machine: str) -> list[Instruction]:
-    """Gives the filter for an architecture ("x86_64" or "aarch64")."""
+    """Gives the filter for an architecture ("x86_64" or "aarch64"): the whole list, and the zygote's own calls."""
     allow = [(_RETURN, 0, 0, _ALLOW)]
     known = {number: allow for text in (_ALLOWED, _ZYGOTE) for number in _numbers(text, machine)}
     for name, number, argument, how, values in _checked(machine):

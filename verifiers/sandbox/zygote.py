@@ -40,6 +40,10 @@ _OWN_SPACES = linux.CLONE_NEWPID | linux.CLONE_NEWNS
 _LOOK = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
+class _Absent(Exception):
+    """What should be ready cannot be imported."""
+
+
 class _Run:
     __slots__ = ("ends_at", "killed", "number", "pid", "pidfd", "status")
 
@@ -63,7 +67,7 @@ def main(control: socket.socket, config: dict[str, Any]) -> None:
         for _ in range(MAX_FDS):
             os.open(os.devnull, os.O_RDWR)  # what a run is given lies above the numbers that it shall have
         prepared = Prepared(layers, base_bytes)
-    except (ImportError, AttributeError) as error:
+    except _Absent as error:
         control.send(json.dumps({"absent": str(error)}).encode())
     except OSError as error:
         control.send(json.dumps({"failed": f"{way}: {error}"}).encode())
@@ -88,13 +92,16 @@ def _layers(way: str, readable: list[str]) -> Layers:
 
 
 def _import(preload: Sequence[str], entries: Sequence[str]) -> list[Entry]:
-    for name in preload:
-        importlib.import_module(name)
-    found = []
-    for entry in entries:
-        module, _, function = entry.partition(":")
-        found.append(getattr(importlib.import_module(module), function))
-    return found
+    try:
+        for name in preload:
+            importlib.import_module(name)
+        found = []
+        for entry in entries:
+            module, _, function = entry.partition(":")
+            found.append(getattr(importlib.import_module(module), function))
+        return found
+    except (ImportError, AttributeError) as error:
+        raise _Absent(str(error)) from None
 
 
 def _warm(layers: Layers, entries: Sequence[str]) -> None:

@@ -22,6 +22,14 @@ def test_assertions_are_counted_apart():
     assert judgement.detail == "4 of 5 tests pass; first failure: test 4: assert candidate(i) < 2"
 
 
+def test_thousands_of_failures_are_reported_in_pieces():
+    assertion = f"assert y == 2, '{'é' * 190}'"
+    test = f"def check(candidate):\n    y = candidate(1)\n    for i in range(5000):\n        {assertion}"
+    judgement = judged(test)
+    assert judgement.verdict == "wrong"
+    assert judgement.detail.startswith("0 of 5000 tests pass; first failure: test 1: assert y == 2")
+
+
 def test_an_exception_outside_of_assertions_ends_the_check():
     test = "def check(candidate):\n    assert candidate(1) == 1\n    y = 1 / candidate(0)\n    assert candidate(2) == 2"
     judgement = judged(test)

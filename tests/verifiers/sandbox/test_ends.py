@@ -37,6 +37,16 @@ def test_nothing_is_left_of_runs_that_are_killed_at_their_deadline(box: Sandbox)
     assert folder is None or os.listdir(folder.name) == []
 
 
+def test_a_run_that_lingers_after_its_answer_is_killed(box: Sandbox) -> None:
+    box.run("1")
+    warm = tree(box)
+    began = time.monotonic()
+    lingers = "import os, time\nprint('done')\nos._exit = lambda code: time.sleep(60)"
+    outcome = box.run(lingers, deadline_s=60)
+    assert (outcome.status, outcome.stdout) == ("ok", "done\n")
+    assert tree(box) == warm and time.monotonic() - began < 30
+
+
 def test_a_run_killed_from_outside_is_no_fault_of_the_program(box: Sandbox) -> None:
     """Promise: what the kernel kills because the machine is out of memory is never a wrong program."""
     box.run("1")
